@@ -1,0 +1,279 @@
+"""Claims about one log of known size instead of all traffic like it.
+
+Prompts are drawn from the log without replacement, so that what is left in the log gets to be
+known: near its end far fewer prompts prove far more. Randomness comes from the order alone;
+dependence between prompts does not matter.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import gammaln
+
+from parity_eval.stats.checks import (
+    FloatArray,
+    IntArray,
+    check_count,
+    check_counts,
+    check_number,
+    check_probability,
+    check_same_length,
+    check_scores,
+)
+from parity_eval.stats.kernel import Side
+from parity_eval.stats.nodes import Prior
+from parity_eval.stats.state import TIE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiniteCount:
+    """A test of the number of passes in a log, from outcomes drawn without replacement.
+
+    Side `above` refutes "at most `null_count` passes", side `below` refutes "at least
+    `null_count` passes". The e-value is the likelihood ratio of a mixture of larger (smaller)
+    numbers of passes to the null's.
+
+    Guarantee:
+        P(E ever reaches 1 / a) <= a under the null, for every a in (0, 1), if the order is a
+        random permutation. The order of what was drawn does not matter.
+
+    References:
+        Waudby-Smith and Ramdas, Confidence sequences for sampling without replacement, 2020.
+    """
+
+    size: int
+    """Number of prompts in the log."""
+    null_count: int
+    """Number of passes at the edge of the null."""
+    c_min: float = 0.0
+    """Alternatives nearer to the null than this share of the way to the end get no weight."""
+    prior: Prior = "uniform"
+    """How the other alternatives are weighed."""
+    side: Side = "above"
+    """On which side of the null the test looks for the number of passes."""
+
+    def __post_init__(self) -> None:
+        check_count(self.size, "size", at_least=1)
+        if self.side == "above":
+            check_number(self.null_count, "null_count", (">=", 0), ("<", self.size))
+        else:
+            check_number(self.null_count, "null_count", (">", 0), ("<=", self.size))
+        check_number(self.c_min, "c_min", (">=", 0), ("<=", 1))
+
+    @property
+    def lower(self) -> float:
+        """Smallest mean possible."""
+        return 0.0
+
+    @property
+    def upper(self) -> float:
+        """Largest mean possible."""
+        return 1.0
+
+    def log_e(self, passes: int, fails: int) -> float:
+        """Return the log e-value.
+
+        Args:
+            passes: Passes among the prompts drawn so far.
+            fails: Failures among them.
+
+        Returns:
+            log E; infinity if the null is impossible, minus infinity if all alternatives are.
+
+        Raises:
+            ValueError: If a count is negative or there are more prompts than the log has.
+        """
+        check_count(passes, "passes")
+        check_count(fails, "fails")
+        if passes + fails > self.size:
+            raise ValueError(f"passes + fails == {passes + fails}, must be <= {self.size}")
+        return self._log_e(self._edge, *self._oriented(passes, fails))
+
+    def bound(self, values: ArrayLike, counts: ArrayLike | None, *, alpha: float) -> float:
+        """Return the confidence bound for the share of passes in the log.
+
+        Args:
+            values: Distinct outcomes, 0 or 1, or all of them, shape (k,).
+            counts: How many prompts had each; one each if None.
+            alpha: The level of the bound.
+
+        Returns:
+            The smallest (largest) share that is not refuted.
+
+        Raises:
+            ValueError: If an argument is outside its domain.
+        """
+        outcomes = check_outcomes(values)
+        times = np.ones(len(outcomes)) if counts is None else check_counts(counts, "counts")
+        check_same_length(values=outcomes, counts=np.asarray(times, dtype=np.float64))
+        passes = int(times @ outcomes)
+        least = self.least_count(passes, int(times.sum()) - passes, alpha=alpha)
+        return (least if self.side == "above" else self.size - least) / self.size
+
+    def least_count(self, passes: int, fails: int, *, alpha: float) -> int:
+        """Return the smallest number of passes in the log that is not refuted.
+
+        Args:
+            passes: Passes among the prompts drawn so far.
+            fails: Failures among them.
+            alpha: The level.
+
+        Returns:
+            The number; on side `below`, of failures.
+
+        Raises:
+            ValueError: If a count is negative or alpha is not in (0, 1).
+        """
+        target = -math.log(check_probability(alpha, "alpha")) - TIE
+        seen = self._oriented(passes, fails)
+        # Fewer in the log than were drawn is impossible.
+        for edge in range(seen[0], self.size):
+            if self._log_e(edge, *seen) < target:
+                return edge
+        return self.size
+
+    def begin(self) -> tuple[float, ...]:
+        """Return the memory before the first prompt.
+
+        Returns:
+            No passes and no failures.
+        """
+        return (0.0, 0.0)
+
+    def step(
+        self, memory: tuple[float, ...], score: float, limit: float | None
+    ) -> tuple[tuple[float, ...], float]:
+        """Return passes, failures and the log e-value after one more prompt.
+
+        Args:
+            memory: Passes and failures before it.
+            score: Its outcome, 0 or 1.
+            limit: None; outcomes have no limits of their own.
+
+        Returns:
+            Passes and failures, and log E.
+
+        Raises:
+            ValueError: If the outcome is neither 0 nor 1, or the log is used up.
+        """
+        refuse_limits(limit)
+        (outcome,) = check_outcomes([score])
+        passes, fails = memory[0] + outcome, memory[1] + 1 - outcome
+        return (passes, fails), self.log_e(int(passes), int(fails))
+
+    def walk(
+        self, memory: tuple[float, ...], scores: ArrayLike, limits: ArrayLike | None
+    ) -> tuple[tuple[float, ...], FloatArray]:
+        """Return passes and failures after more prompts, and the log e-value after each.
+
+        Args:
+            memory: Passes and failures before them.
+            scores: Their outcomes in order, each 0 or 1, shape (n,).
+            limits: None; outcomes have no limits of their own.
+
+        Returns:
+            Passes and failures, and log E after each prompt, shape (n,).
+
+        Raises:
+            ValueError: If an outcome is neither 0 nor 1, or the log is used up.
+        """
+        refuse_limits(limits)
+        outcomes = check_outcomes(scores)
+        passes = memory[0] + np.cumsum(outcomes)
+        fails = memory[1] + np.cumsum(1 - outcomes)
+        path = np.array([self.log_e(int(s), int(f)) for s, f in zip(passes, fails, strict=True)])
+        if not len(outcomes):
+            return memory, path
+        return (float(passes[-1]), float(fails[-1])), path
+
+    def log_e_after(self, memory: tuple[float, ...], score: float, times: int) -> float:
+        """Return the log e-value if the next prompts all had one outcome.
+
+        Args:
+            memory: Passes and failures now.
+            score: The outcome, 0 or 1.
+            times: How many prompts have it.
+
+        Returns:
+            log E after them.
+        """
+        passes = int(memory[0] + score * times)
+        return self.log_e(passes, int(memory[0] + memory[1]) + times - passes)
+
+    @property
+    def _edge(self) -> int:
+        return self.null_count if self.side == "above" else self.size - self.null_count
+
+    def _oriented(self, passes: int, fails: int) -> tuple[int, int]:
+        return (passes, fails) if self.side == "above" else (fails, passes)
+
+    def _log_e(self, edge: int, hits: int, misses: int) -> float:
+        """Return log E against "at most `edge` hits in the log"."""
+        if hits + misses == 0:
+            return 0.0
+        if hits > edge:
+            return math.inf
+        first = edge + max(1, math.ceil(self.c_min * (self.size - edge) - 1e-12))
+        counts = np.arange(first, self.size + 1)
+        counts = counts[(counts >= hits) & (self.size - counts >= misses)]
+        if not len(counts):
+            return -math.inf
+        likelihood = self._log_ways(counts, hits, misses)
+        likelihood = likelihood - self._log_ways(np.array([edge]), hits, misses)
+        weights = _log_prior(self.prior, edge, first, self.size)[counts - first]
+        return float(np.logaddexp.reduce(likelihood + weights))
+
+    def _log_ways(self, counts: IntArray, hits: int, misses: int) -> FloatArray:
+        """Return log C(k, hits) + log C(size - k, misses), without what all k share."""
+        table = _log_factorials(self.size)
+        rest = self.size - counts
+        return table[counts] - table[counts - hits] + table[rest] - table[rest - misses]
+
+
+def check_outcomes(values: ArrayLike) -> FloatArray:
+    """Return outcomes if each is 0 or 1.
+
+    Args:
+        values: The outcomes, shape (n,).
+
+    Returns:
+        The outcomes as floats.
+
+    Raises:
+        ValueError: If one is neither.
+    """
+    outcomes = check_scores(values, "scores", lower=0, upper=1)
+    neither = (outcomes != 0) & (outcomes != 1)
+    if neither.any():
+        first = int(np.argmax(neither))
+        raise ValueError(f"scores[{first}] == {outcomes[first]:g}, must be 0 or 1")
+    return outcomes
+
+
+def refuse_limits(limits: ArrayLike | None) -> None:
+    """Refuse limits of single units, which tests of a finite log do not know.
+
+    Args:
+        limits: None.
+
+    Raises:
+        ValueError: If there are any.
+    """
+    if limits is not None:
+        raise ValueError("limits are not possible for a test of a finite log")
+
+
+def _log_prior(prior: Prior, edge: int, first: int, size: int) -> FloatArray:
+    distance = np.arange(first, size + 1, dtype=np.float64) - edge
+    weights = np.ones_like(distance) if prior == "uniform" else 1.0 / distance
+    return np.asarray(np.log(weights / weights.sum()), dtype=np.float64)
+
+
+@lru_cache(maxsize=64)
+def _log_factorials(size: int) -> FloatArray:
+    table: FloatArray = np.array(gammaln(np.arange(size + 1) + 1.0))
+    table.flags.writeable = False
+    return table
