@@ -1,0 +1,400 @@
+"""The values that every other module speaks: frozen, without behaviour beyond reading themselves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, NewType, TypeAlias
+
+JsonValue: TypeAlias = (
+    "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"  # any JSON document
+)
+JsonObject: TypeAlias = Mapping[str, JsonValue]
+
+RequestId = NewType("RequestId", str)
+TaskName = NewType("TaskName", str)
+ModelName = NewType("ModelName", str)
+
+
+class Kind(StrEnum):
+    """What sort of task it is; sets the default parity rule."""
+
+    CLASSIFICATION = "classification"
+    EXTRACTION = "extraction"
+    STRUCTURED = "structured"
+    TOOL_CALL = "tool_call"
+    SUMMARIZATION = "summarization"
+    GENERATION = "generation"
+    SUPPORT_REPLY = "support_reply"
+    RAG_ANSWER = "rag_answer"
+    MODERATION = "moderation"
+    ENRICHMENT = "enrichment"
+
+
+class Finish(StrEnum):
+    """Why a model stopped."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    REFUSED = "refused"
+    """A refusal or a content filter."""
+    REJECTED = "rejected"
+    """The endpoint refused the request for what the prompt says (too long, an unsupported part)."""
+    INVALID = "invalid"
+    """The endpoint answered with a body that is not a chat completion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one call."""
+
+    input_tokens: int
+    """All input tokens, cached ones included."""
+    output_tokens: int
+    """All output tokens, reasoning ones included."""
+    cached_input_tokens: int = 0
+    """Part of `input_tokens` that the provider read from its cache."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One call of a tool that a model asked for."""
+
+    name: str
+    """Function name."""
+    arguments: str
+    """Arguments as the model wrote them: JSON text, if all is well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What a model gave; also an answer that is empty, refused, cut off or invalid."""
+
+    text: str
+    """Text of the answer; empty where there is none."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Tool calls in the order given."""
+    finish: Finish = Finish.STOP
+    """Why the model stopped."""
+    usage: Usage | None = None
+    """Tokens; None where nobody counted them."""
+    model_served: str | None = None
+    """Model id that the endpoint says it used."""
+    latency_s: float | None = None
+    """Seconds from sending to the last byte; None where unknown."""
+    detail: str | None = None
+    """What the endpoint said about a refusal, a rejection or an invalid body."""
+
+
+class Hole(StrEnum):
+    """Why a response could not be had."""
+
+    NETWORK = "network"
+    RATE_LIMIT = "rate_limit"
+    QUOTA = "quota"
+    SERVER = "server"
+    TIMEOUT = "timeout"
+    AUTH = "auth"
+    UNKNOWN_MODEL = "unknown_model"
+    BUDGET = "budget"
+    NOT_RECORDED = "not_recorded"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """A response that could not be had. Never a score."""
+
+    hole: Hole
+    """What stood in the way."""
+    detail: str
+    """The provider's own words, or ours."""
+    retry_after_s: float | None = None
+    """Seconds that the provider asked us to wait."""
+
+
+Answer: TypeAlias = Response | Missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One logged call, ready to be sent again."""
+
+    id: RequestId
+    """Id in the prompt log."""
+    body: JsonObject
+    """Chat-completions body without the model name: messages, tools, response_format, parameters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One usable line of a prompt log."""
+
+    request: Request
+    """The request."""
+    response: Response | None
+    """The answer given at the time; None where the log holds none."""
+    model: str | None
+    """Model name that the request asked for."""
+    task: str | None
+    """Task named by the log itself."""
+    timestamp: str | None
+    """UTC, ISO 8601."""
+    user: str | None
+    """User id, as logged."""
+    session: str | None
+    """Session or conversation id, as logged."""
+    metadata: JsonObject
+    """Everything else the log says about the call."""
+    line: int
+    """1-based line in its file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """A line of a log or table that could not be used."""
+
+    path: str
+    """File."""
+    line: int
+    """1-based line."""
+    reason: str
+    """What is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A distinct request of a task: what is sampled, replayed and counted once."""
+
+    request: Request
+    """The representative: among equal requests the one with the smallest id."""
+    baseline: Response
+    """The baseline's answer to it."""
+    weight: int
+    """How many log lines it stands for."""
+    digest: str
+    """SHA-256 of the canonical request body (hex)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """US dollars per million tokens."""
+
+    input: float
+    output: float
+    cached_input: float | None = None
+    """None: cached tokens cost as much as others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """A model that a study names: how to get an answer from it, and what that costs."""
+
+    name: ModelName
+    """Name in reports, labels, judgments and the manifest."""
+    model: str
+    """Model id as litellm spells it, or `recorded`."""
+    path: str | None = None
+    """Recording (or table of verdicts) of a recorded model."""
+    api_base: str | None = None
+    """Endpoint, where it is not the provider's own."""
+    api_key_env: str | None = None
+    """Environment variable that holds the key, where it is not the provider's usual one."""
+    params: JsonObject = field(default_factory=dict)
+    """Parameters that replace those of the logged request."""
+    price: Price | None = None
+    """Price; None: unknown."""
+    transport: Literal["auto", "litellm", "direct"] = "auto"
+    """How it is called; `auto`: directly where `api_base` speaks OpenAI's protocol."""
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether answers come from a file and cost nothing."""
+        return self.model == "recorded"
+
+
+class Purpose(StrEnum):
+    """What a call is made for; the ledger's columns."""
+
+    BASELINE = "baseline"
+    NOISE_FLOOR = "noise_floor"
+    CANDIDATE = "candidate"
+    JUDGE = "judge"
+    PLACEBO = "placebo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One answer that a run needs; equal calls share one answer."""
+
+    key: str
+    """Identity: digest of (log id, model, parameters, prompt, sample)."""
+    request: Request
+    """What is sent."""
+    spec: ModelSpec
+    """Who is asked."""
+    purpose: Purpose
+    """What for."""
+    task: TaskName
+    """Task that pays."""
+    sample: int = 0
+    """0 for the first answer, 1 for the second, ..."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """The baseline's and a candidate's response to the same request."""
+
+    request: Request
+    baseline: Response
+    candidate: Response
+    baseline_name: ModelName
+    """Name under which the baseline's answer is known to tables of verdicts and labels."""
+    candidate_name: ModelName
+    """Name under which the other answer is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What a scorer says of a pair."""
+
+    scorer: str
+    """Name of the scorer in the parity rule."""
+    value: float
+    """In [0, 1]; 1 is best."""
+    passed: bool
+    """Whether it passes the scorer's own threshold."""
+    reason: str
+    """One line that a domain expert can check."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unscored:
+    """A pair that a scorer could not judge. Never a score."""
+
+    scorer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether one pair is at parity, and why."""
+
+    at_parity: bool
+    value: float
+    """1 or 0 in a parity rule; the mean judge preference where that is the estimand."""
+    reason: str
+    scores: tuple[Score | Unscored, ...]
+
+
+EstimandName: TypeAlias = Literal["parity", "noise_floor", "quality", "preference"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimand:
+    """What a certificate of a task is about (DESIGN.md, section 6)."""
+
+    name: EstimandName
+    bar: float | None
+    """Bar on the parity rate; only for `parity`."""
+    margin: float | None
+    """Non-inferiority margin; for all others."""
+    why: str
+    """Why this estimand: configured, or what `auto` found."""
+
+    @property
+    def null(self) -> float:
+        """The mean that a certificate refutes: the bar, minus the margin, or 0.5 minus the margin."""
+        if self.name == "parity":
+            return self.bar or 0.0
+        return (0.5 if self.name == "preference" else 0.0) - (self.margin or 0.0)
+
+    @property
+    def low(self) -> float:
+        """Smallest value an observation can take."""
+        return -1.0 if self.name in ("noise_floor", "quality") else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Arm:
+    """One (task, candidate)."""
+
+    task: TaskName
+    candidate: ModelName
+
+    def __str__(self) -> str:
+        return f"{self.task}/{self.candidate}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What one request tells the test of an arm."""
+
+    value: float
+    """Enters the test for a certificate."""
+    value_if_kind: float
+    """Enters the mirror tests (rejected, futile); larger than `value` only for a counted hole."""
+    floor: float | None
+    """Whether the baseline agrees with itself, where the estimand needs it."""
+
+
+class Status(StrEnum):
+    """The decision about an arm (DESIGN.md, section 2)."""
+
+    CERTIFIED = "certified"
+    REJECTED = "rejected"
+    FUTILE = "futile"
+    INCONCLUSIVE = "inconclusive"
+    OPEN = "open"
+    NOT_MEASURABLE = "not_measurable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathPoint:
+    """The test of an arm after n observations."""
+
+    n: int
+    mean: float
+    low: float
+    high: float
+    log_e: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Where the test of an arm stands, with its evidence."""
+
+    arm: Arm
+    status: Status
+    reason: str
+    """One sentence."""
+    n: int
+    """Observations used."""
+    mean: float | None
+    """Mean observation; None where n = 0."""
+    low: float
+    high: float
+    """Confidence sequence at `level` on each side."""
+    level: float
+    """One-sided error level that the family rule used for the bounds."""
+    log_e: float
+    """Evidence at stopping, natural logarithm."""
+    log_e_needed: float
+    """What a certificate takes under the family rule at the end of the run."""
+    p_value: float
+    """Anytime p-value."""
+    path: tuple[PathPoint, ...]
+    """At most 200 points."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceboResult:
+    """How one placebo fared against the bar of a task."""
+
+    name: str
+    """`empty`, `other` (another request's answer) or `commonest`."""
+    n: int
+    mean: float | None
+    is_below: bool | None
+    """True: clearly below the bar; False: not; None: it could not be asked."""
+    note: str

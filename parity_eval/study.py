@@ -1,0 +1,151 @@
+"""A study: everything that is fixed before the first candidate response is seen."""
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from parity_eval.records import (
+    EstimandName,
+    JsonObject,
+    Kind,
+    ModelSpec,
+    RequestId,
+    TaskName,
+)
+from parity_eval.rules import Rule
+
+FamilyRule: TypeAlias = Literal["fdr", "fwer"]
+MissingRule: TypeAlias = Literal["wait", "fail"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSpec:
+    """Where the prompt log is."""
+
+    path: str
+    """Path or glob."""
+    max_rejects: float = 0.01
+    """Share of unusable lines above which the run stops, in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineSpec:
+    """The model in production."""
+
+    spec: ModelSpec
+    source: Literal["logged", "replay"] = "logged"
+    """Whether the log's own answers are used, or fresh ones of `spec`."""
+    second: ModelSpec | None = None
+    """Who gives the second answer for the noise floor; None: nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeSpec:
+    """Who compares free text."""
+
+    spec: ModelSpec
+    rubric: str | None = None
+    """What the user wants compared; None: the default of the task's kind."""
+    orders: Literal["both", "any"] = "both"
+    """`any` accepts recorded verdicts in one order; certificates say so."""
+    allow_self_preference: bool = False
+    """Whether a judge that is also a contestant may judge; certificates say so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelSpec:
+    """A table of labels by id and model."""
+
+    path: str
+    values: dict[str, float] = field(default_factory=dict)
+    """Label text to quality in [0, 1]."""
+    column: str = "label"
+    """Name of the field that holds the label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScorerSpec:
+    """One scorer with its settings, as a parity rule refers to it."""
+
+    key: str
+    """Name in the rule; differs from `scorer` only where one scorer is used twice."""
+    scorer: str
+    """Name in the table of scorers."""
+    settings: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """One task of the study; what is None is decided from the log, before any candidate call."""
+
+    name: TaskName
+    match: dict[str, str] = field(default_factory=dict)
+    """Field of the log entry to glob; all must match."""
+    kind: Kind | None = None
+    estimand: EstimandName | Literal["auto"] = "auto"
+    bar: float | None = None
+    margin: float | None = None
+    rule: Rule | None = None
+    scorers: tuple[ScorerSpec, ...] = ()
+    """Scorers that `rule` names."""
+    schema: str | None = None
+    """JSON text of a JSON Schema for the answers, where requests carry none."""
+    acknowledge: tuple[RequestId, ...] = ()
+    """Heavy requests whose failure is accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestSpec:
+    """The test's parameters."""
+
+    __test__ = False  # the name means something else to pytest
+
+    alpha: float = 0.05
+    """Bound on the error of the family, in (0, 1)."""
+    beta: float = 0.1
+    """Error of the futility rule, in (0, 1)."""
+    bar: float | None = None
+    """Absolute bar in (0, 1); None: `auto`."""
+    margin: float = 0.05
+    """Non-inferiority margin in (0, 1)."""
+    estimand: EstimandName | Literal["auto"] = "auto"
+    """Estimand of tasks that do not name their own."""
+    max_samples: int = 2000
+    """Most requests per arm."""
+    min_n: int = 30
+    """No certificate from fewer requests."""
+    family: FamilyRule = "fdr"
+    seed: int = 1
+    max_excluded: float = 0.05
+    """Share of requests without a usable baseline answer above which nothing is certified."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """How a study is carried out; changes none of its statements."""
+
+    out: str = "reports"
+    max_cost_usd: float | None = None
+    concurrency: int = 32
+    offline: bool = False
+    missing: MissingRule = "wait"
+    is_registered: bool = True
+    """Whether requests are refused that earlier studies have shown to a candidate."""
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """One configured evaluation."""
+
+    name: str
+    origin: str
+    """File (or `flags`) that it comes from, for messages."""
+    log: LogSpec
+    baseline: BaselineSpec
+    candidates: tuple[ModelSpec, ...]
+    judge: JudgeSpec | None
+    labels: LabelSpec | None
+    test: TestSpec
+    tasks: tuple[TaskSpec, ...]
+    """Empty: the tasks that the log itself names."""
+    run: RunSpec
