@@ -1,0 +1,3 @@
+"""Readers of prompt logs, by format name."""
+
+READERS: dict[str, str] = {"canonical": "parity_eval.readers.canonical:Canonical"}
