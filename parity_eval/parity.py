@@ -1,0 +1,173 @@
+"""Scores and a parity rule to verdicts, and verdicts to what the test observes."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from parity_eval.protocols import Scorer
+from parity_eval.records import (
+    Answer,
+    Estimand,
+    Kind,
+    Missing,
+    Observation,
+    Pair,
+    Request,
+    Response,
+    Score,
+    ToolCall,
+    Unit,
+    Unscored,
+    Verdict,
+)
+from parity_eval.rules import All, AnyOf, Ask, Rule, next_scorer, verdict
+
+PLACEBOS = ("empty", "other", "commonest")
+MOST_JUDGED = 50
+"""Requests on which a judge is asked about a placebo."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruled:
+    """A parity rule with the scorers that it names."""
+
+    rule: Rule
+    scorers: Mapping[str, Scorer]
+
+
+def default_rule(kind: Kind, *, has_judge: bool) -> tuple[Rule, tuple[str, ...]] | None:
+    """Return the default rule of a kind and the scorers that it names.
+
+    Args:
+        kind: Kind of the task.
+        has_judge: Whether the study names a judge.
+
+    Returns:
+        None for free text without a judge: nothing cheap can tell two good answers from a good
+        and a bad one.
+    """
+    match kind:
+        case Kind.CLASSIFICATION | Kind.MODERATION:
+            return Ask(scorer="exact"), ("exact",)
+        case Kind.EXTRACTION | Kind.STRUCTURED | Kind.TOOL_CALL:
+            return All(rules=(Ask(scorer="schema"), Ask(scorer="exact"))), ("schema", "exact")
+        case _ if not has_judge:
+            return None
+        case _:
+            filtered = All(rules=(Ask(scorer="embedding"), Ask(scorer="judge")))
+            return (
+                AnyOf(rules=(Ask(scorer="exact"), filtered)),
+                ("exact", "embedding", "judge"),
+            )
+
+
+async def judge_pair(
+    pair: Pair, ruled: Ruled, ask: Callable[[Request], Awaitable[Answer]]
+) -> Verdict | Missing:
+    """Score a pair, cheapest scorer first, until the rule is decided.
+
+    Args:
+        pair: The pair.
+        ruled: Rule and scorers.
+        ask: Gets a judge's answer to a question.
+
+    Returns:
+        The verdict; `Missing` where a judge that is needed could not be reached.
+    """
+    scores: dict[str, Score | Unscored] = {}
+    costs = {name: scorer.cost for name, scorer in ruled.scorers.items()}
+    while name := next_scorer(ruled.rule, scores, costs):
+        scorer = ruled.scorers[name]
+        answers: list[Response] = []
+        for question in scorer.questions(pair):
+            answer = await ask(question)
+            if isinstance(answer, Missing):
+                return answer
+            answers.append(answer)
+        scores[name] = replace(scorer.score(pair, tuple(answers)), scorer=name)
+    return verdict(ruled.rule, scores)
+
+
+def preference(decided: Verdict) -> Verdict:
+    """Return the verdict with the judge's mean preference as its value.
+
+    A pair that the judge could not score counts as lost.
+    """
+    values = [score.value for score in decided.scores if isinstance(score, Score)]
+    return replace(decided, value=values[-1] if values else 0.0)
+
+
+def observe(
+    estimand: Estimand,
+    candidate: float | None,
+    baseline: float | None,
+) -> Observation:
+    """Turn what is known about one request into what the test of an arm sees.
+
+    Args:
+        estimand: What the task certifies.
+        candidate: Parity (1 or 0), quality or preference of the candidate; None: it is missing
+            and counted against the candidate (`missing: fail`).
+        baseline: The baseline's agreement with itself, or its quality; None where the estimand
+            needs none, or where it is missing and counted against the candidate.
+
+    Returns:
+        The observation.
+    """
+    low, high = (0.0, 1.0) if candidate is None else (candidate, candidate)
+    if estimand.name in ("parity", "preference"):
+        return Observation(value=low, value_if_kind=high, floor=None)
+    worst, best = (1.0, 0.0) if baseline is None else (baseline, baseline)
+    floor = None
+    if estimand.name == "noise_floor":
+        # An unknown floor must not help to show that the floor is high.
+        floor = 0.0 if baseline is None else baseline
+    return Observation(value=low - worst, value_if_kind=high - best, floor=floor)
+
+
+def placebo_answers(name: str, units: Sequence[Unit]) -> tuple[Response, ...]:
+    """Return the answers of a placebo to each request, in order.
+
+    Args:
+        name: One of `PLACEBOS`.
+        units: Requests of the task.
+
+    Returns:
+        An empty answer; the baseline's answer to the next request whose answer differs (its own
+        where all are equal); or the baseline's commonest answer.
+    """
+    match name:
+        case "empty":
+            return (Response(text=""),) * len(units)
+        case "commonest":
+            counts = Counter(_said(unit.baseline) for unit in units)
+            commonest = counts.most_common(1)[0][0] if counts else None
+            chosen = [u.baseline for u in units if _said(u.baseline) == commonest][:1]
+            return tuple(chosen) * len(units)
+        case _:
+            return _others(units)
+
+
+def _said(response: Response) -> tuple[str, tuple[ToolCall, ...]]:
+    return response.text, response.tool_calls
+
+
+def _others(units: Sequence[Unit]) -> tuple[Response, ...]:
+    """Go round the requests twice, backwards: then every answer has met the next that differs."""
+    found = [unit.baseline for unit in units]
+    for j in reversed(range(2 * len(units))):
+        i, after = j % len(units), (j + 1) % len(units)
+        is_other = _said(units[after].baseline) != _said(units[i].baseline)
+        found[i] = units[after].baseline if is_other else found[after]
+    return tuple(found)
+
+
+def placebo_quality(placebo: Response, unit: Unit, baseline_quality: float) -> float:
+    """Return the quality that a placebo could have at best, where only the baseline is labelled.
+
+    The same answer has the same quality. Another answer is wrong where the baseline is right, and
+    is given the benefit of the doubt where it is not; an empty answer is wrong everywhere.
+    """
+    if _said(placebo) == _said(unit.baseline):
+        return baseline_quality
+    return 1.0 - baseline_quality if any(_said(placebo)) else 0.0

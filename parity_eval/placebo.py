@@ -1,0 +1,209 @@
+"""Answers that cannot be right, to see whether an estimand measures anything (DESIGN.md, rule 6).
+
+Run before the first candidate call. A placebo that is not clearly below the bar makes the task
+not measurable.
+"""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from parity_eval import parity
+from parity_eval.certifier import FLOOR_BAR
+from parity_eval.design import TaskDesign
+from parity_eval.errors import IncompleteError
+from parity_eval.labels import Labels
+from parity_eval.parity import Ruled
+from parity_eval.records import (
+    Answer,
+    Hole,
+    Missing,
+    ModelName,
+    Pair,
+    PlaceboResult,
+    Request,
+    Response,
+    Unit,
+    Unscored,
+    Verdict,
+)
+from parity_eval.sampling import unusable
+from parity_eval.stats.kernel import TIE, log_e_path, mirror_kernel
+
+_BATCH = 10
+
+
+async def run(  # noqa: PLR0913 - everything that an estimand may need
+    design: TaskDesign,
+    ruled: Ruled | None,
+    *,
+    baseline: ModelName,
+    labels: Labels | None,
+    alpha: float,
+    ask: Callable[[Request], Awaitable[Answer]],
+    floor: Callable[[Unit], Awaitable[Verdict | Missing]] | None = None,
+) -> tuple[PlaceboResult, ...]:
+    """Hold every placebo against the bar of a task.
+
+    Verdicts are asked for in the seeded order, and only until a placebo is shown to be below.
+
+    Args:
+        design: The task.
+        ruled: Its parity rule; None where labels are the estimand.
+        baseline: The baseline's name in tables of labels and verdicts.
+        labels: Table of labels, if there is one.
+        alpha: Level at which a placebo must be shown to be below the bar.
+        ask: Asks the judge.
+        floor: Says whether the baseline agrees with itself on a request, where the noise floor is
+            the bar; None: a placebo is held against the lowest floor that can certify.
+
+    Raises:
+        IncompleteError: a judge or a second answer could not be had, and without it no one knows.
+    """
+    if not design.sample.units:
+        return ()
+    units = [unit for unit in design.sample.units if unusable(unit.baseline) is None]
+    if not units:
+        why = "the log holds no answer to make them from"
+        return tuple(_unasked(name, why) for name in parity.PLACEBOS)
+    if ruled is None:
+        qualities = [labels.get(u.request.id, baseline) if labels else None for u in units]
+        return tuple(_by_labels(name, design, units, qualities, alpha) for name in parity.PLACEBOS)
+    trial = _Trial(design=design, ruled=ruled, baseline=baseline, alpha=alpha, ask=ask, floor=floor)
+    return tuple([await trial.result(name, units) for name in parity.PLACEBOS])
+
+
+def why_not_measurable(results: Sequence[PlaceboResult]) -> str | None:
+    """Say which placebo passes, if one does."""
+    words = {
+        "empty": "an empty answer",
+        "other": "the baseline's answer to another request",
+        "commonest": "always giving the baseline's commonest answer",
+    }
+    for result in results:
+        if result.is_below is False:
+            mean = (
+                "" if result.mean is None else f" (mean {result.mean:.3f} on {result.n} requests)"
+            )
+            return f"{words[result.name]} is not clearly below the bar{mean}"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial:
+    """A rule put to the test on one task."""
+
+    design: TaskDesign
+    ruled: Ruled
+    baseline: ModelName
+    alpha: float
+    ask: Callable[[Request], Awaitable[Answer]]
+    floor: Callable[[Unit], Awaitable[Verdict | Missing]] | None
+
+    async def result(self, name: str, units: Sequence[Unit]) -> PlaceboResult:
+        """Ask until the placebo is shown to be below, or there is no one left to ask."""
+        answers = parity.placebo_answers(name, units)
+        pairs = [self._pair(name, *both) for both in zip(units, answers, strict=True)]
+        cases = list(zip(units, pairs, strict=True))
+        if any(scorer.cost > 1 for scorer in self.ruled.scorers.values()):
+            cases = cases[: parity.MOST_JUDGED]
+        values: list[float] = []
+        holes: list[Missing] = []
+        for start in range(0, len(cases), _BATCH):
+            batch = cases[start : start + _BATCH]
+            for value, hole in await asyncio.gather(*(self._value(*case) for case in batch)):
+                values.append(value)
+                holes += [hole] if hole else []
+            if _is_below(values, self.design, self.alpha):
+                break
+        result = _result(name, self.design, values, self.alpha)
+        return self._doubted(result, holes) if holes and not result.is_below else result
+
+    def _doubted(self, result: PlaceboResult, holes: Sequence[Missing]) -> PlaceboResult:
+        lacking = [hole for hole in holes if hole.hole is Hole.NOT_RECORDED]
+        if len(lacking) == len(holes):
+            return _unasked(result.name, f"not recorded on {len(holes)} of {result.n} requests")
+        hole = next(hole for hole in holes if hole.hole is not Hole.NOT_RECORDED)
+        raise IncompleteError(
+            f"task {self.design.spec.name!r}: whether the placebo {result.name!r} passes is not "
+            f"known without {len(holes)} answers that could not be had ({hole.hole}: "
+            f"{hole.detail}); the same command tries again"
+        )
+
+    async def _value(self, unit: Unit, pair: Pair) -> tuple[float, Missing | None]:
+        """Return what the placebo scores on a request; the best possible where that is missing."""
+        hole = None
+        value = 1.0
+        verdict = await parity.judge_pair(pair, self.ruled, self.ask)
+        if isinstance(verdict, Missing):
+            hole = verdict
+        elif _lacks_verdict(verdict, self.ruled):
+            hole = Missing(hole=Hole.NOT_RECORDED, detail="no verdict on this placebo")
+        elif self.design.estimand.name == "preference":
+            value = parity.preference(verdict).value
+        else:
+            value = verdict.value
+        if self.design.estimand.name != "noise_floor":
+            return value, hole
+        if self.floor is None:
+            return value - FLOOR_BAR, hole
+        own = await self.floor(unit)
+        return (value, own) if isinstance(own, Missing) else (value - own.value, hole)
+
+    def _pair(self, name: str, unit: Unit, answer: Response) -> Pair:
+        return Pair(
+            request=unit.request,
+            baseline=unit.baseline,
+            candidate=answer,
+            baseline_name=self.baseline,
+            candidate_name=ModelName(f"placebo:{name}"),
+        )
+
+
+def _lacks_verdict(verdict: Verdict, ruled: Ruled) -> bool:
+    """Whether a table holds no verdict on the pair; what a live judge can't judge has failed."""
+    return any(
+        isinstance(score, Unscored)
+        and score.scorer.startswith("judge")
+        and not ruled.scorers[score.scorer].cost
+        for score in verdict.scores
+    )
+
+
+def _by_labels(
+    name: str,
+    design: TaskDesign,
+    units: Sequence[Unit],
+    qualities: Sequence[float | None],
+    alpha: float,
+) -> PlaceboResult:
+    answers = parity.placebo_answers(name, units)
+    values = [
+        parity.placebo_quality(answer, unit, quality) - quality
+        for answer, unit, quality in zip(answers, units, qualities, strict=True)
+        if quality is not None
+    ]
+    return _result(name, design, values, alpha)
+
+
+def _result(name: str, design: TaskDesign, values: Sequence[float], alpha: float) -> PlaceboResult:
+    if not values:
+        return _unasked(name, "nothing to hold it against")
+    return PlaceboResult(
+        name=name,
+        n=len(values),
+        mean=sum(values) / len(values),
+        is_below=_is_below(values, design, alpha),
+        note="",
+    )
+
+
+def _is_below(values: Sequence[float], design: TaskDesign, alpha: float) -> bool:
+    estimand = design.estimand
+    kernel = mirror_kernel(estimand.null, alpha=alpha, n_max=None, lower=estimand.low)
+    return float(log_e_path(kernel, values).max()) >= -math.log(alpha) - TIE
+
+
+def _unasked(name: str, why: str) -> PlaceboResult:
+    return PlaceboResult(name=name, n=0, mean=None, is_below=None, note=why)

@@ -1,0 +1,82 @@
+"""What a study can prove and what it may cost, before anything is sent."""
+
+from collections.abc import Mapping, Sequence
+
+from parity_eval.design import TaskDesign
+from parity_eval.parity import MOST_JUDGED, PLACEBOS
+from parity_eval.records import Call, Estimand, ModelName, ModelSpec, Purpose, TaskName, Unit
+from parity_eval.replay import cost_bound
+from parity_eval.stats.planner import smallest_rate
+from parity_eval.stats.stopping import Terms
+from parity_eval.study import Study, TestSpec
+
+_ORDERS = 2
+_JUDGE_OVERHEAD = 2.0  # the judge reads the request and two answers
+
+
+def worth_certifying(estimand: Estimand, test: TestSpec, n_available: int) -> float | None:
+    """Return the smallest mean that the futility rule waits for.
+
+    Args:
+        estimand: What is certified.
+        test: Levels and budget.
+        n_available: Requests that the arm may use.
+
+    Returns:
+        For parity the smallest rate with 80% power inside the budget, None where the budget
+        cannot certify anything; for differences 0 and for preferences 0.5: as good as the baseline.
+    """
+    if estimand.name == "preference":
+        return 0.5
+    if estimand.name != "parity":
+        return 0.0
+    n_max = max(1, min(test.max_samples, n_available))
+    terms = Terms(n_max=n_max, alpha=test.alpha, beta=test.beta, min_n=test.min_n)
+    return smallest_rate(estimand.null, terms)
+
+
+def worst_case_usd(
+    study: Study, designs: Sequence[TaskDesign], live: Mapping[ModelName, ModelSpec]
+) -> float:
+    """Return what a run costs at most, if every arm uses all that it may.
+
+    Args:
+        study: The study.
+        designs: Its tasks.
+        live: Models that are paid for.
+    """
+    measured = [design for design in designs if design.why_closed is None]
+    return sum(_task_usd(study, design, live) for design in measured)
+
+
+def _task_usd(study: Study, design: TaskDesign, live: Mapping[ModelName, ModelSpec]) -> float:
+    base = study.baseline
+    second = base.second if design.estimand.name == "noise_floor" else None
+    asked = [*study.candidates, *([second] if second else [])]
+    if base.source == "replay":
+        asked.append(base.spec)
+    judge = None
+    if study.judge is not None and any(spec.scorer == "judge" for spec in design.scorers):
+        judge = study.judge.spec
+    n_pairs = len(study.candidates) + (second is not None)
+    total = 0.0
+    for i, unit in enumerate(design.sample.units[: study.test.max_samples]):
+        total += sum(_bound(spec, unit, live) for spec in asked)
+        if judge is not None:
+            n_placebos = len(PLACEBOS) if i < MOST_JUDGED else 0
+            n_questions = _ORDERS * (n_pairs + n_placebos)
+            total += n_questions * _JUDGE_OVERHEAD * _bound(judge, unit, live)
+    return total
+
+
+def _bound(spec: ModelSpec, unit: Unit, live: Mapping[ModelName, ModelSpec]) -> float:
+    if spec.name not in live:
+        return 0.0
+    call = Call(
+        key="",
+        request=unit.request,
+        spec=spec,
+        purpose=Purpose.CANDIDATE,
+        task=TaskName(""),
+    )
+    return cost_bound(call)

@@ -1,0 +1,236 @@
+"""The run folder: an append-only journal, which is the truth, and what is derived from it.
+
+A journal line is `{"crc": "<crc32>", "record": {...}}`. Format version 1.
+"""
+
+import fcntl
+import os
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+from parity_eval import codec
+from parity_eval.errors import IncompleteError, InputError
+
+VERSION = 1
+JOURNAL = "journal.jsonl"
+REGISTER = "register.jsonl"
+
+_SYNC_EVERY = 100
+_SYNC_SECONDS = 1.0
+
+
+class _Line(msgspec.Struct):
+    crc: str
+    record: msgspec.Raw
+
+
+class RunFolder:
+    """One run's folder, open for writing by one process at a time."""
+
+    lock_name: ClassVar[str] = ".lock"
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.path = path
+        self._clock = clock
+        self._journal: Any = None
+        self._lock: Any = None
+        self._unsynced = 0
+        self._synced_at = 0.0
+
+    def __enter__(self) -> Self:
+        """Take the folder: create it, lock it, and drop a torn last line of its journal.
+
+        Raises:
+            IncompleteError: another process is writing to it.
+            InputError: the journal is damaged before its last line, or cannot be written.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = (self.path / self.lock_name).open("a")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise IncompleteError(
+                f"{self.path}: another process is working on this run; wait for it, or stop it"
+            ) from error
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot be written: {error.strerror}; choose another --out"
+            ) from error
+        journal = self.path / JOURNAL
+        _drop_torn_line(journal)
+        fd = os.open(journal, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        self._journal = os.fdopen(fd, "ab")
+        self._synced_at = self._clock()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Make everything durable and let go of the folder."""
+        self._journal.flush()
+        os.fsync(self._journal.fileno())
+        self._journal.close()
+        self._lock.close()
+
+    def append(self, record: dict[str, object]) -> None:
+        """Write one record; it survives the death of this process when the call returns.
+
+        Raises:
+            IncompleteError: the disk is full; what was written before stays readable.
+        """
+        try:
+            self._journal.write(_frame(record))
+            self._journal.flush()
+            self._unsynced += 1
+            now = self._clock()
+            if self._unsynced >= _SYNC_EVERY or now - self._synced_at >= _SYNC_SECONDS:
+                os.fsync(self._journal.fileno())
+                self._unsynced, self._synced_at = 0, now
+        except OSError as error:
+            raise IncompleteError(
+                f"{self.path / JOURNAL}: {error.strerror}; make room and run the same command again"
+            ) from error
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a derived file as a whole or not at all."""
+        target = self.path / name
+        write_atomically(target, text)
+        return target
+
+
+def read_journal(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of a run in the order written; a torn last line is passed over.
+
+    Raises:
+        InputError: no journal there, a damaged line before the last, or a newer version.
+    """
+    path = folder / JOURNAL
+    try:
+        stream = path.open("rb")
+    except FileNotFoundError as error:
+        raise InputError(f"{folder}: not a run folder: it has no {JOURNAL}") from error
+    with stream:
+        pending: tuple[int, bytes] | None = None
+        for number, raw in enumerate(stream, start=1):
+            if pending is not None:
+                yield _unframe(pending[1], f"{path}:{pending[0]}")
+            pending = (number, raw)
+        if pending is not None and _is_whole(pending[1]):
+            yield _unframe(pending[1], f"{path}:{pending[0]}")
+
+
+def write_atomically(target: Path, text: str) -> None:
+    """Write a text file as a whole or not at all.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    data = text.encode()
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.chmod(0o600)
+        beside.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise InputError(f"{target}: cannot be written: {error.strerror}") from error
+
+
+class Register:
+    """Which requests have already been shown to which candidate, by run, in one output folder."""
+
+    def __init__(self, out: Path) -> None:
+        self.path = out / REGISTER
+
+    def used(self, study_hash: str) -> dict[tuple[str, str], dict[str, str]]:
+        """Return, by (task, candidate identity), request digests that earlier studies used.
+
+        Args:
+            study_hash: The study that asks; its own entries do not count.
+
+        Returns:
+            Digest to the id of the run that used it.
+        """
+        found: dict[tuple[str, str], dict[str, str]] = {}
+        if not self.path.exists():
+            return found
+        for raw in self.path.read_bytes().split(b"\n"):
+            if not _is_whole(raw):
+                continue
+            row = _unframe(raw, str(self.path))
+            if row["study_hash"] == study_hash:
+                # What came later was refused to the other study, not to this one.
+                break
+            arm = found.setdefault((row["task"], row["candidate"]), {})
+            arm.update(dict.fromkeys(row["digests"], row["run_id"]))
+        return found
+
+    def add(self, *, study_hash: str, run_id: str, arms: dict[tuple[str, str], list[str]]) -> None:
+        """Note the requests that a run may use, before its first candidate call."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as stream:
+            for (task, candidate), digests in arms.items():
+                row = {
+                    "study_hash": study_hash,
+                    "run_id": run_id,
+                    "task": task,
+                    "candidate": candidate,
+                    "digests": digests,
+                }
+                stream.write(_frame(row))
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def _frame(record: Mapping[str, object]) -> bytes:
+    data = codec.encode(record)
+    return b'{"crc":"%08x","record":%s}\n' % (zlib.crc32(data), data)
+
+
+def _is_whole(raw: bytes) -> bool:
+    try:
+        line = msgspec.json.decode(raw, type=_Line)
+    except msgspec.DecodeError:
+        return False
+    return int(line.crc, 16) == zlib.crc32(bytes(line.record))
+
+
+def _unframe(raw: bytes, where: str) -> dict[str, Any]:
+    if not _is_whole(raw):
+        raise InputError(
+            f"{where}: damaged; the lines before it are sound: copy them to a new journal to go on"
+        )
+    record: dict[str, Any] = msgspec.json.decode(bytes(msgspec.json.decode(raw, type=_Line).record))
+    version = record.get("version", VERSION)
+    if record.get("kind") == "study" and version > VERSION:
+        raise InputError(f"{where}: written by a newer version (format {version}); upgrade")
+    return record
+
+
+def _drop_torn_line(journal: Path) -> None:
+    if not journal.exists():
+        return
+    with journal.open("r+b") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        back = min(size, 1 << 16)
+        # A line longer than the window is found by widening it.
+        while True:
+            stream.seek(size - back)
+            tail = stream.read(back)
+            cut = tail.rstrip(b"\n").rfind(b"\n")
+            if cut >= 0 or back == size:
+                break
+            back = min(size, back * 4)
+        last = tail[cut + 1 :]
+        if last and not (last.endswith(b"\n") and _is_whole(last)):
+            stream.truncate(size - len(last))

@@ -1,0 +1,198 @@
+"""Decisions, outcomes and ledger to the summary that every report is made from."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from parity_eval import __version__, certificate, economics, manifest
+from parity_eval.certificate import Circumstances
+from parity_eval.design import TaskDesign
+from parity_eval.evaluation import Outcome
+from parity_eval.intake import Intake
+from parity_eval.records import Arm, Decision, ModelSpec, PlaceboResult, TaskName
+from parity_eval.rules import describe
+from parity_eval.study import Study
+from parity_eval.summary import ArmSummary, LedgerLine, RunSummary, TaskSummary
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What a run found out."""
+
+    designs: Sequence[TaskDesign]
+    placebos: Mapping[TaskName, tuple[PlaceboResult, ...]]
+    closed: Mapping[TaskName, str]
+    """Why tasks can't be measured."""
+    decisions: Sequence[Decision]
+    outcomes: Mapping[Arm, Sequence[Outcome]]
+    """In order, as far as they entered the test."""
+    waste: Mapping[Arm, int]
+    circumstances: Mapping[Arm, Circumstances]
+    ledger: tuple[LedgerLine, ...]
+    spent_usd: float
+    why_incomplete: str | None
+
+
+def by_price(candidates: Sequence[ModelSpec]) -> list[ModelSpec]:
+    """Return candidates from the cheapest; where a price is unknown the given order counts.
+
+    Three input tokens are reckoned for each output token, as in most production logs.
+    """
+
+    def rank(spec: ModelSpec) -> float:
+        return 3 * spec.price.input + spec.price.output if spec.price else float("inf")
+
+    return sorted(candidates, key=rank)
+
+
+def run_summary(
+    study: Study, intake: Intake, results: Results, *, run_id: str, study_hash: str
+) -> RunSummary:
+    """Put a run together.
+
+    Args:
+        study: The study, with prices.
+        intake: Its log.
+        results: What was found out.
+        run_id: Name of the run folder.
+        study_hash: Digest of the study's terms.
+    """
+    tasks = tuple(_task(study, design, results) for design in results.designs)
+    n_arms = len(study.candidates) * len(tasks)
+    test = study.test
+    return RunSummary(
+        version=VERSION,
+        tool_version=__version__,
+        run_id=run_id,
+        name=study.name,
+        study_hash=study_hash,
+        log_path=study.log.path,
+        log_fingerprint=intake.fingerprint,
+        n_lines=intake.n_lines,
+        n_rejects=len(intake.rejects),
+        n_unassigned=intake.n_unassigned,
+        first_timestamp=intake.first_timestamp,
+        last_timestamp=intake.last_timestamp,
+        baseline=study.baseline.spec.name,
+        baseline_model=study.baseline.spec.model,
+        candidates={spec.name: spec.model for spec in study.candidates},
+        judge=study.judge.spec.name if study.judge else None,
+        seed=test.seed,
+        alpha=test.alpha,
+        beta=test.beta,
+        family=test.family,
+        family_statement=certificate.family_statement(test.family, test.alpha, len(tasks), n_arms),
+        n_tasks=len(tasks),
+        n_arms=n_arms,
+        state="incomplete" if results.why_incomplete else "complete",
+        why_incomplete=results.why_incomplete,
+        tasks=tasks,
+        ledger=results.ledger,
+        spent_usd=results.spent_usd,
+        max_cost_usd=study.run.max_cost_usd,
+        saving_usd_in_log=_total(
+            arm.money.saving_usd_in_log for task in tasks for arm in task.arms if arm.is_route
+        ),
+        baseline_usd_in_log=_total(_baseline_usd(task) for task in tasks),
+    )
+
+
+def circumstances(
+    study: Study,
+    designs: Sequence[TaskDesign],
+    placebos: Mapping[TaskName, tuple[PlaceboResult, ...]],
+    *,
+    judge_is: str | None,
+    n_units: Mapping[Arm, int],
+) -> dict[Arm, Circumstances]:
+    """Collect what each arm's certificate must say beyond its statement.
+
+    Args:
+        study: The study.
+        designs: Its tasks.
+        placebos: What their placebos did.
+        judge_is: The contestant that the judge is, if it is one.
+        n_units: Requests that each arm may use.
+    """
+    judge = study.judge
+    found = {}
+    for design in designs:
+        asked = judge if any(s.scorer == "judge" for s in design.scorers) else None
+        for spec in study.candidates:
+            arm = Arm(task=design.spec.name, candidate=spec.name)
+            dropped = spec.params.get("drop")
+            found[arm] = Circumstances(
+                judge=asked.spec.name if asked else None,
+                judge_is_contestant=judge_is if asked else None,
+                judge_saw_one_order=asked is not None and asked.orders == "any",
+                placebos=placebos.get(design.spec.name, ()),
+                dropped_params=tuple(map(str, dropped)) if isinstance(dropped, list) else (),
+                refused=len(design.sample.units) - n_units[arm],
+            )
+    return found
+
+
+def _task(study: Study, design: TaskDesign, results: Results) -> TaskSummary:
+    name = design.spec.name
+    decisions = {d.arm.candidate: d for d in results.decisions if d.arm.task == name}
+    arms = [
+        _arm(decisions[spec.name], design, results)
+        for spec in by_price(study.candidates)
+        if spec.name in decisions
+    ]
+    chosen = manifest.cheapest_certified(
+        [(a.decision.arm.candidate, a.decision.status, a.blocked_by) for a in arms]
+    )
+    return TaskSummary(
+        name=name,
+        kind=design.kind.value,
+        rule=describe(design.rule) if design.rule else "",
+        estimand=design.estimand,
+        statement=certificate.statement(design.estimand),
+        n_lines=design.sample.n_lines,
+        n_units=len(design.sample.units),
+        n_certify=min(len(design.sample.units), study.test.max_samples),
+        excluded=dict(design.sample.excluded),
+        order_hash=design.sample.order_hash,
+        placebos=results.placebos.get(name, ()),
+        arms=tuple(replace(arm, is_route=arm.decision.arm.candidate == chosen) for arm in arms),
+        why_not_measurable=results.closed.get(name),
+    )
+
+
+def _arm(decision: Decision, design: TaskDesign, results: Results) -> ArmSummary:
+    arm = decision.arm
+    outcomes = results.outcomes.get(arm, ())
+    failed = [(o.request, o.weight) for o in outcomes if o.is_failure]
+    total_weight = sum(unit.weight for unit in design.sample.units)
+    weight = sum(o.weight for o in outcomes)
+    circumstances = results.circumstances[arm]
+    return ArmSummary(
+        decision=decision,
+        money=economics.compare(
+            [(o.baseline_usd, o.candidate_usd, o.weight) for o in outcomes], design.sample.n_lines
+        ),
+        mean_by_traffic=sum(o.value * o.weight for o in outcomes) / weight if weight else None,
+        is_route=False,
+        blocked_by=certificate.heavy_failure(failed, total_weight, design.spec.acknowledge),
+        qualifications=certificate.qualifications(
+            replace(circumstances, holes_counted=sum(o.is_hole for o in outcomes))
+        ),
+        n_failed=len(failed),
+        waste=results.waste.get(arm, 0),
+    )
+
+
+def _baseline_usd(task: TaskSummary) -> float | None:
+    known = [
+        arm.money.baseline_usd_per_1k
+        for arm in task.arms
+        if arm.money.baseline_usd_per_1k is not None
+    ]
+    return max(known) * task.n_lines / 1000 if known else None
+
+
+def _total(amounts: Iterable[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if known else None
