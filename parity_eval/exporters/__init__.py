@@ -1,0 +1,3 @@
+"""Exporters by gateway."""
+
+EXPORTERS: dict[str, str] = {"litellm": "parity_eval.exporters.litellm:LiteLLM"}

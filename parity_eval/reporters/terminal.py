@@ -1,0 +1,137 @@
+"""The decisions of a run in a terminal of 80 columns. Used by the command line only."""
+
+from collections.abc import Iterator, Mapping
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from parity_eval import figures
+from parity_eval.records import Decision, Estimand, Status
+from parity_eval.summary import ArmSummary, RunSummary, TaskSummary
+
+WIDTH = 80
+
+_STYLES = {
+    Status.CERTIFIED: "bold green",
+    Status.REJECTED: "red",
+    Status.FUTILE: "yellow",
+    Status.INCONCLUSIVE: "yellow",
+    Status.OPEN: "bold magenta",
+    Status.NOT_MEASURABLE: "dim",
+}
+# Title, width, justification. With one space between them and an indent of two: 79 columns.
+_COLUMNS = (
+    ("candidate", 15, "left"),
+    ("decision", 14, "left"),
+    ("n", 6, "right"),
+    ("mean [low, high]", 24, "left"),
+    ("e-value", 7, "right"),
+    ("saving", 6, "right"),
+)
+
+
+def decision_table(summary: RunSummary) -> RenderableType:
+    """Return a table per task, one row per candidate, that fits 80 columns.
+
+    Example:
+        >>> rich.console.Console().print(decision_table(summary))  # doctest: +SKIP
+    """
+    blocks: list[RenderableType] = [_table(())] if summary.tasks else []
+    for task in summary.tasks:
+        blocks += [_heading(task), _table(task.arms, task.estimand)]
+    return Group(*blocks) if blocks else Text("No task, so nothing was decided.")
+
+
+def closing_lines(summary: RunSummary, written: Mapping[str, str]) -> tuple[Text, ...]:
+    """Return what to say below the table.
+
+    Args:
+        summary: The run.
+        written: What was written, by what it is ("report": "reports/x/report.html").
+
+    Returns:
+        The state, what moves, what it saves, what was spent, and where to look.
+    """
+    return (*_state(summary), *_moves(summary), *_money(summary), *_paths(written))
+
+
+def _heading(task: TaskSummary) -> Text:
+    text = Text(figures.one_line(task.name, 40), style="bold")
+    what = f"  {figures.measure_name(task.estimand)}, bar {figures.bar(task.estimand)}"
+    return text.append(what, style="not bold")
+
+
+def _table(arms: tuple[ArmSummary, ...], estimand: Estimand | None = None) -> Table:
+    """Return the rows of a task; without an estimand, the titles of all columns."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(width=1)
+    for title, width, justify in _COLUMNS:
+        is_left = justify == "left"
+        table.add_column(
+            title, width=width, justify="left" if is_left else "right", overflow="fold"
+        )
+    if estimand is None:
+        table.add_row("", *(Text(title, style="dim") for title, _, _ in _COLUMNS))
+        return table
+    for arm in arms:
+        table.add_row(*_cells(arm, estimand))
+    return table
+
+
+def _cells(arm: ArmSummary, estimand: Estimand) -> Iterator[Text]:
+    decision = arm.decision
+    style = _STYLES[decision.status]
+    yield Text("*" if arm.is_route else "", style="bold green")
+    yield Text(figures.one_line(decision.arm.candidate, 60))
+    yield Text(figures.status_name(decision.status), style=style)
+    yield Text(figures.count(decision.n))
+    yield Text(_result(decision, estimand))
+    yield Text(figures.e_value(decision.log_e) if decision.n else "")
+    yield Text(figures.share_saved(arm.money.saving_share).replace(figures.UNKNOWN, "?"))
+
+
+def _result(decision: Decision, estimand: Estimand) -> str:
+    if decision.mean is None:
+        return "nothing measured"
+    mean = figures.measure(estimand, decision.mean)
+    low = figures.measure(estimand, decision.low, rounding="down")
+    high = figures.measure(estimand, decision.high, rounding="up")
+    unit = " pp" if figures.is_difference(estimand) else "%"
+    return f"{_bare(mean)} [{_bare(low)}, {_bare(high)}]{unit}"
+
+
+def _bare(number: str) -> str:
+    return number.removesuffix("%").removesuffix(" pp")
+
+
+def _state(summary: RunSummary) -> Iterator[Text]:
+    if summary.state == "incomplete":
+        reason = figures.one_line(summary.why_incomplete or "reason unknown", 400)
+        yield Text.assemble(("INCOMPLETE: ", "bold magenta"), reason)
+        yield Text("The same command resumes the run; what is open is not final.")
+
+
+def _moves(summary: RunSummary) -> Iterator[Text]:
+    arms = tuple(arm for task in summary.tasks for arm in task.arms)
+    n_moved = sum(arm.is_route for arm in arms)
+    tasks = figures.counted(summary.n_tasks, "task")
+    stay = f"everything else stays on {figures.one_line(summary.baseline, 60)}"
+    yield Text(f"{n_moved} of {tasks} can move to the candidate marked *; {stay}.")
+    for arm in arms:
+        if arm.blocked_by is not None:
+            request = figures.one_line(arm.blocked_by, 60)
+            name = figures.one_line(str(arm.decision.arm), 60)
+            yield Text(f"{name} is blocked: request {request} fails and carries > 1% of traffic.")
+    yield Text(figures.one_line(summary.family_statement, 300), style="dim")
+
+
+def _money(summary: RunSummary) -> Iterator[Text]:
+    yield Text(figures.saving(summary))
+    limit = "" if summary.max_cost_usd is None else f" (limit {figures.usd(summary.max_cost_usd)})"
+    yield Text(f"This run spent {figures.usd(summary.spent_usd)}{limit}.")
+
+
+def _paths(written: Mapping[str, str]) -> Iterator[Text]:
+    for what, path in written.items():
+        yield Text(f"{what}: {figures.visible(path)}")

@@ -1,0 +1,97 @@
+import html
+import re
+from dataclasses import replace
+
+import pytest
+import summaries
+from summaries import ATTACKS
+
+from parity_eval import figures
+from parity_eval.records import ModelName, TaskName
+from parity_eval.reporters.markdown import Markdown
+from parity_eval.summary import RunSummary
+
+
+def render(summary: RunSummary) -> str:
+    return Markdown().render(summary, ())
+
+
+def cells(line: str) -> list[str]:
+    return [html.unescape(cell).replace("\u200b", "") for cell in line.strip("| ").split(" | ")]
+
+
+def test_one_row_for_each_arm_what_moves_first() -> None:
+    lines = [line for line in render(summaries.believable()).splitlines() if line.startswith("|")]
+    rows = [cells(line) for line in lines[2:]]
+    assert len(rows) == 9
+    assert {len(row) for row in rows} == {len(cells(lines[0]))} == {9}
+    assert rows[0] == [
+        "ticket-triage",
+        "swift-lite",
+        "**certified**",
+        "96.35% (90.00% to 98.93%), n = 192",
+        "90.00% parity rate",
+        "60.4 (59.8)",
+        "$5.12 to $0.71",
+        "86.1%",
+        "swift-lite",
+    ]
+    assert [row[2] for row in rows] == [
+        "**certified**",
+        "**certified**",
+        "**open**",
+        "**inconclusive**",
+        "**futile**",
+        "**rejected**",
+        *["**not measurable**"] * 3,
+    ]
+    assert rows[1][8] == "frontier-large"
+
+
+def test_an_incomplete_run_says_so_above_the_table() -> None:
+    text = render(summaries.believable())
+    assert text.index("**This run is incomplete:**") < text.index("| task |")
+    assert "incomplete" not in render(summaries.believable(is_complete=True))
+
+
+def test_an_empty_run_has_no_table() -> None:
+    text = render(summaries.empty())
+    assert "|" not in text
+    assert "Nothing moves" in text
+
+
+def test_many_arms_fit_into_a_comment_and_the_rest_is_counted() -> None:
+    text = render(summaries.large()[0])
+    assert len(text) < 20_000
+    assert "460 more decisions in the HTML report." in text
+
+
+def test_names_of_any_length_fit_into_a_comment() -> None:
+    summary = summaries.large(10, 4)[0]
+    tasks = tuple(replace(t, name=TaskName("@" * 1_000_000)) for t in summary.tasks)
+    text = render(replace(summary, tasks=tasks, baseline=ModelName("|" * 1_000_000)))
+    assert len(text) < 60_000
+    assert "more decision" in text
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_name_stays_in_its_cell_and_means_nothing(attack: str) -> None:
+    summary = summaries.believable()
+    task = replace(summary.tasks[0], name=TaskName(attack))
+    before = render(summary).splitlines()
+    after = render(
+        replace(summary, tasks=(task, *summary.tasks[1:]), baseline=ModelName(attack))
+    ).splitlines()
+    assert len(after) == len(before)
+    rows = [line for line in after if line.startswith("|")]
+    assert {line.count("|") for line in rows} == {10}
+    assert cells(rows[2])[0] == figures.one_line(attack, 60)
+    raw = rows[2].split(" | ")[0].removeprefix("| ")
+    assert not re.search(r"[`*_\[\]<>|~@:$\\]|www\.|#(?!\d+;)|&(?!#\d+;)", raw)
+
+
+def test_a_hostile_run_is_written_without_any_markup() -> None:
+    text = render(summaries.hostile()[0])
+    assert "<" not in text.replace("<sub>", "").replace("</sub>", "")
+    assert not re.search(r"^::|javascript:|https?:|@\w", text, re.MULTILINE)
+    text.encode()

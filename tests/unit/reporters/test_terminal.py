@@ -1,0 +1,112 @@
+import io
+import re
+from dataclasses import replace
+
+import pytest
+import summaries
+from rich.console import Console
+
+from parity_eval.records import ModelName
+from parity_eval.reporters.terminal import WIDTH, closing_lines, decision_table
+from parity_eval.summary import RunSummary
+
+
+def shown(summary: RunSummary, *, is_terminal: bool = False) -> str:
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=WIDTH,
+        force_terminal=is_terminal,
+        color_system="truecolor" if is_terminal else None,
+    )
+    console.print(decision_table(summary))
+    for line in closing_lines(summary, {"report": "reports/r/report.html"}):
+        console.print(line)
+    return out.getvalue()
+
+
+def test_a_row_for_each_arm() -> None:
+    lines = shown(summaries.believable()).splitlines()
+    assert lines[1] == "ticket-triage  parity rate, bar 90.00%"
+    assert lines[2].split() == [
+        "*",
+        "swift-lite",
+        "certified",
+        "192",
+        "96.35",
+        "[90.00,",
+        "98.93]%",
+        "60.4",
+        "86.1%",
+    ]
+    assert lines[3].startswith("  mini-8b")
+    assert lines[8].split()[1:] == ["open", "96", "-3.12", "[-14.18,", "+7.69]", "pp", "0.518", "?"]
+    assert lines[10].split() == [
+        "swift-lite",
+        "not",
+        "measurable",
+        "0",
+        "nothing",
+        "measured",
+        "87.1%",
+    ]
+
+
+@pytest.mark.parametrize(
+    "summary", [summaries.believable(), summaries.empty(), summaries.hostile()[0]]
+)
+def test_it_fits_eighty_columns(summary: RunSummary) -> None:
+    # Of every line, with room for wide characters: none of ours is wide.
+    assert max(len(line) for line in shown(summary).splitlines()) <= WIDTH
+
+
+def test_a_long_candidate_is_folded_not_cut() -> None:
+    summary = summaries.believable()
+    task = summary.tasks[0]
+    name = ModelName("vendor/some-model-2026-08-01-preview")
+    arm = task.arms[0]
+    decision = replace(arm.decision, arm=replace(arm.decision.arm, candidate=name))
+    changed = replace(task, arms=(replace(arm, decision=decision),))
+    text = shown(replace(summary, tasks=(changed,)))
+    column = "".join(line[2:17].strip() for line in text.splitlines()[2:5])
+    assert column == name
+
+
+def test_decisions_are_told_apart_by_words_and_in_colour_on_terminals_only() -> None:
+    plain, coloured = (shown(summaries.believable(), is_terminal=b) for b in (False, True))
+    assert "\x1b" not in plain
+    assert "\x1b[1;32mcertified" in coloured
+    assert "\x1b[31mrejected" in coloured
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
+
+
+def test_markup_in_names_is_text() -> None:
+    summary = summaries.hostile()[0]
+    text = shown(summary, is_terminal=True)
+    assert "[bold red]markup[/bold red]" in text
+    assert "\x1b[31mred" not in text
+    assert "\x1b]8" not in text
+    text.encode()
+
+
+def test_the_closing_lines() -> None:
+    summary = summaries.believable()
+    lines = [line.plain for line in closing_lines(summary, {"report": "r/report.html"})]
+    assert lines[0].startswith("INCOMPLETE: the budget of $4.00 is used up")
+    assert lines[1:5] == [
+        "The same command resumes the run; what is open is not final.",
+        "1 of 3 tasks can move to the candidate marked *; everything else stays on frontier-large.",
+        "ticket-triage/mini-8b is blocked: request req-00317 fails and carries > 1% of traffic.",
+        summary.family_statement,
+    ]
+    assert lines[5].startswith("Moving 1 task saves an estimated $8.25 of the $32.63 (25.3%)")
+    assert lines[6:] == ["This run spent $3.98 (limit $4.00).", "report: r/report.html"]
+
+
+def test_a_complete_run_says_nothing_of_resuming() -> None:
+    lines = closing_lines(summaries.believable(is_complete=True), {})
+    assert not any("INCOMPLETE" in line.plain or "resumes" in line.plain for line in lines)
+
+
+def test_an_empty_run() -> None:
+    assert shown(summaries.empty()).startswith("No task, so nothing was decided.")
