@@ -1,0 +1,55 @@
+"""Run a study with progress on stderr and the decisions on stdout."""
+
+import sys
+from collections.abc import Mapping
+
+import typer
+
+from parity_eval import codec
+from parity_eval.cli.progress import Progress, console
+from parity_eval.errors import IncompleteError
+from parity_eval.study import Study
+from parity_eval.summary import RunSummary
+from parity_eval.workflows import run as workflow
+
+
+def execute(
+    study: Study, *, as_json: bool, quiet: bool, no_color: bool, yes: bool
+) -> workflow.RunResult:
+    """Run a study, print its decisions, and end with exit code 3 where it is incomplete.
+
+    Args:
+        study: The study.
+        as_json: Print the summary as JSON instead of tables.
+        quiet: No progress.
+        no_color: No colours.
+        yes: Agree to the worst case.
+    """
+    with Progress(is_quiet=quiet or as_json, no_color=no_color) as progress:
+        result = workflow.run(study, progress, approve=lambda worst: yes or _ask(worst))
+    if as_json:
+        sys.stdout.write(codec.pretty(result.summary))
+    else:
+        show_summary(result.summary, result.files, no_color=no_color)
+    if result.summary.state == "incomplete":
+        typer.echo(f"incomplete: {result.summary.why_incomplete}", err=True)
+        raise typer.Exit(IncompleteError.exit_code)
+    return result
+
+
+def show_summary(summary: RunSummary, written: Mapping[str, str], *, no_color: bool) -> None:
+    """Print the decisions and what was written."""
+    from parity_eval.reporters.terminal import closing_lines, decision_table
+
+    out = console(no_color=no_color)
+    out.print(decision_table(summary))
+    for line in closing_lines(summary, written):
+        out.print(line, soft_wrap=True)
+
+
+def _ask(worst_usd: float) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    return typer.confirm(
+        f"No budget is set. In the worst case this run costs ${worst_usd:,.2f}. Go on?", err=True
+    )

@@ -1,0 +1,201 @@
+"""What a call costs: litellm's price table, read without importing litellm, and the sums."""
+
+import hashlib
+import importlib.util
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from parity_eval.errors import ConfigError
+from parity_eval.records import Price, Usage
+
+_FILE = "model_prices_and_context_window_backup.json"
+_PER_MILLION = 1e6
+_DATE = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{8}|\d{4})$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """The price of a model, and where it comes from."""
+
+    price: Price | None
+    """None: unknown. Never 0 in place of unknown."""
+    matched: str | None
+    """Name in the table; None where no entry matched."""
+    is_undated: bool
+    """Whether the entry was found only after the date was taken off the name."""
+    window: int | None
+    """Most input tokens that the model takes; None where unknown."""
+    table_sha256: str
+    """Digest of the table (hex)."""
+    note: str | None
+    """What a reader of the price must know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceTable:
+    """litellm's table; entries are parsed when they are asked for."""
+
+    sha256: str
+    entries: Mapping[str, msgspec.Raw]
+
+    @classmethod
+    def load(cls) -> "PriceTable":
+        """Return the table of the installed litellm package.
+
+        Raises:
+            ConfigError: litellm, or the file in it, is not there.
+        """
+        return _load(_table_path())
+
+
+class _Entry(msgspec.Struct):
+    litellm_provider: str | None = None
+    input_cost_per_token: float | None = None
+    output_cost_per_token: float | None = None
+    cache_read_input_token_cost: float | None = None
+    max_input_tokens: int | None = None
+
+
+def resolve(model: str) -> Price | None:
+    """Return the table's price of a model, None where it is unknown.
+
+    Args:
+        model: Model id as litellm spells it.
+
+    Raises:
+        ConfigError: there is no table.
+    """
+    return quote(model).price
+
+
+def quote(model: str, table: PriceTable | None = None) -> Quote:
+    """Look a model up: by its exact name, without its provider, then without its date.
+
+    An entry that is found without the provider's name must be that provider's own: another
+    vendor's model of the same name may cost something else.
+
+    Args:
+        model: Model id as litellm spells it.
+        table: Table to look in; litellm's own by default.
+
+    Raises:
+        ConfigError: there is no table.
+    """
+    known = table or PriceTable.load()
+    for name, is_undated in ((model, False), (_DATE.sub("", model), True)):
+        found = _find(name, known)
+        if found is not None:
+            matched, entry = found
+            return Quote(
+                price=_price(entry),
+                matched=matched,
+                is_undated=is_undated,
+                window=entry.max_input_tokens,
+                table_sha256=known.sha256,
+                note=_note(matched, entry, known, is_undated=is_undated),
+            )
+    return Quote(
+        price=None,
+        matched=None,
+        is_undated=False,
+        window=None,
+        table_sha256=known.sha256,
+        note=f"{model!r} is not in litellm's price table",
+    )
+
+
+def cost_usd(usage: Usage | None, price: Price | None) -> float | None:
+    """Return what a call cost, None where its tokens or its price are unknown.
+
+    Example:
+        >>> cost_usd(Usage(input_tokens=1_000_000, output_tokens=0), Price(input=2.5, output=10))
+        2.5
+    """
+    if usage is None or price is None:
+        return None
+    cached = price.input if price.cached_input is None else price.cached_input
+    fresh_tokens = usage.input_tokens - usage.cached_input_tokens
+    return (
+        fresh_tokens * price.input
+        + usage.cached_input_tokens * cached
+        + usage.output_tokens * price.output
+    ) / _PER_MILLION
+
+
+def _table_path() -> Path:
+    spec = importlib.util.find_spec("litellm")
+    folders = spec.submodule_search_locations if spec is not None else None
+    path = Path(next(iter(folders or []), "")) / _FILE
+    if not folders or not path.is_file():
+        raise ConfigError(
+            f"{_FILE} was not found: litellm is not installed, or not whole; install it again, "
+            "or give each model a `price`"
+        )
+    return path
+
+
+@lru_cache(maxsize=1)
+def _load(path: Path) -> PriceTable:
+    raw = path.read_bytes()
+    try:
+        entries = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path.name}: not a price table ({error}); reinstall litellm") from error
+    return PriceTable(sha256=hashlib.sha256(raw).hexdigest(), entries=entries)
+
+
+def _find(model: str, table: PriceTable) -> tuple[str, _Entry] | None:
+    entry = _entry(model, table)
+    if entry is not None:
+        return model, entry
+    provider, slash, name = model.partition("/")
+    entry = _entry(name, table) if provider and slash else None
+    if entry is None or not (entry.litellm_provider or "").startswith(provider):
+        return None
+    return name, entry
+
+
+def _entry(name: str, table: PriceTable) -> _Entry | None:
+    raw = table.entries.get(name)
+    if raw is None:
+        return None
+    try:
+        return msgspec.json.decode(raw, type=_Entry)
+    except msgspec.ValidationError:  # e.g. the sample entry that explains the table's fields
+        return None
+
+
+def _price(entry: _Entry) -> Price | None:
+    """Return an entry's price. A price of 0 in the table is a gap or a trial, not a price."""
+    if not entry.input_cost_per_token or not entry.output_cost_per_token:
+        return None
+    cached = entry.cache_read_input_token_cost
+    return Price(
+        input=_per_million(entry.input_cost_per_token),
+        output=_per_million(entry.output_cost_per_token),
+        cached_input=None if cached is None else _per_million(cached),
+    )
+
+
+def _per_million(per_token: float) -> float:
+    return round(per_token * _PER_MILLION, 9)
+
+
+def _note(matched: str, entry: _Entry, table: PriceTable, *, is_undated: bool) -> str | None:
+    notes = []
+    if is_undated:
+        notes.append(f"price of {matched!r}, the same name without its date")
+    if entry.input_cost_per_token == 0 or entry.output_cost_per_token == 0:
+        notes.append("litellm's table says 0, which may mean unknown: give the model a `price`")
+    elif _price(entry) is None:
+        notes.append("litellm's table has no price for it")
+    elif entry.cache_read_input_token_cost is None:
+        notes.append("no price for cached tokens: counted in full")
+    if re.search(rb'"(tiered_pricing|input_cost_per_token_above_\w+)"', table.entries[matched]):
+        notes.append("long prompts cost more than this")
+    return "; ".join(notes) or None

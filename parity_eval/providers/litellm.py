@@ -1,0 +1,405 @@
+"""Answers from any provider that litellm knows.
+
+litellm is imported with the first use, under settings that keep it from reading `.env` files,
+from fetching tables, from retrying, and from changing or leaving out what is to be sent.
+"""
+
+import ast
+import asyncio
+import inspect
+import json
+import logging
+import os
+import re
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+from parity_eval.errors import ConfigError
+from parity_eval.records import Answer, Call, Finish, JsonValue, ModelSpec, Response
+from parity_eval.wire import (
+    address,
+    annotate,
+    check_params,
+    classify_error,
+    key_source,
+    missing_key,
+    parse_completion,
+    read_answer,
+    request_body,
+    retry_after_s,
+    unreachable,
+)
+
+_ENVIRONMENT: Final = {
+    "LITELLM_MODE": "PRODUCTION",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+}
+_STOLE_CREDENTIALS: Final = frozenset({"1.82.7", "1.82.8"})  # PYSEC-2026-2
+_CONNECT_S: Final = 10.0
+_NO_KEY: Final = "no-key"  # keeps litellm from sending another vendor's key to an `api_base`
+_INVENTED_STATUS: Final = 422  # litellm's word for an error body under status 200
+_OK: Final = 200
+
+
+def _names(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_CHAT_PARAMS: Final = _names(
+    "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens"
+    " max_tokens modalities parallel_tool_calls prediction presence_penalty prompt_cache_key"
+    " reasoning_effort response_format safety_identifier seed service_tier stop temperature"
+    " thinking tool_choice tools top_logprobs top_p user verbosity web_search_options"
+)
+"""What a logged request may hand to litellm as an argument, besides `_ALWAYS`. Anything else could
+be one of litellm's own controls: a log must not be able to set an address, a key or a callback."""
+_ALWAYS: Final = _names("messages top_k")
+_PUBLIC: Final = _names(
+    "openai anthropic gemini mistral groq deepseek together_ai openrouter xai cohere"
+)
+"""Providers that have one address, which the environment must not change behind our back."""
+_CLOUDS: Final = ("azure", "bedrock", "vertex_ai", "sagemaker")
+"""Providers whose credentials may come from a profile or a role: only a call can tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Route:
+    """What litellm knows of a model."""
+
+    model: str
+    provider: str
+    supported: frozenset[str]
+    """Chat parameters that litellm passes on to this model."""
+    takes_extras: bool
+    """Whether further parameters can be sent as they are (an OpenAI-compatible body)."""
+
+
+@dataclass(slots=True, kw_only=True)
+class LiteLLM:
+    """Ask a model through litellm, once per call.
+
+    The key is read from the environment variable that the spec names, else from the one that
+    litellm expects for the provider. An endpoint of one's own (`api_base`) gets no key but a named
+    one.
+    """
+
+    spec: ModelSpec
+    """The model."""
+    timeout_s: float = 600.0
+    """Most seconds that one call may take, from connecting to the last byte."""
+    _known: _Route | None = field(default=None, init=False, repr=False)
+
+    def check(self) -> None:
+        """Find what would fail every call: the package, the model's name, a key, an endpoint.
+
+        Raises:
+            ConfigError: a version of litellm that must not run, an unknown provider, a parameter
+                that cannot be set, a missing key.
+            IncompleteError: nothing answers at `api_base`.
+        """
+        check_params(self.spec)
+        route = self._route()
+        refused = [name for name in _own_params(self.spec) if name in _controls()]
+        if refused:
+            raise ConfigError(
+                f"model {self.spec.name!r}: params.{refused[0]} is a setting of litellm, not a "
+                "parameter of the model"
+            )
+        self._check_key(route)
+        if self.spec.api_base is None:
+            self._check_redirect(route)
+            return
+        try:
+            socket.create_connection(address(self.spec), timeout=_CONNECT_S).close()
+        except OSError as error:
+            raise unreachable(self.spec, error) from error
+
+    async def complete(self, call: Call) -> Answer:
+        """Ask once.
+
+        Raises:
+            ConfigError: a package that this provider needs is missing.
+        """
+        litellm = _litellm()
+        import openai  # noqa: PLC0415 - heavy; litellm's errors are its errors
+
+        body = request_body(call.request.body, self.spec.params)
+        refused = self._refused(body)
+        if refused:
+            return self._rejected(", ".join(map(repr, refused)))
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                completion = await litellm.acompletion(**self._arguments(body))
+        except TimeoutError:
+            return classify_error(None, "timeout", None, f"no answer within {self.timeout_s:g} s")
+        except ImportError as error:
+            raise ConfigError(
+                f"model {self.spec.name!r}: {self.spec.model} needs a package: {error}"
+            ) from error
+        except openai.OpenAIError as error:
+            answer, headers = self._failure(error)
+        else:
+            answer, headers = parse_completion(completion.model_dump()), {}
+        answer = self._annotated(answer, headers)
+        if isinstance(answer, Response):
+            return replace(answer, latency_s=time.perf_counter() - started)
+        return answer
+
+    async def aclose(self) -> None:
+        """Close litellm's connections, those of other models too."""
+        if "litellm" not in sys.modules:
+            return
+        from litellm.llms.custom_httpx.async_client_cleanup import close_litellm_async_clients
+
+        await close_litellm_async_clients()
+
+    def _route(self) -> _Route:
+        if self._known is None:
+            self._known = _find_route(self.spec)
+        return self._known
+
+    def _arguments(self, body: Mapping[str, JsonValue]) -> dict[str, Any]:
+        """Return the arguments of litellm's call."""
+        known = self._known_names()
+        arguments = {name: value for name, value in body.items() if name in known}
+        extras = {name: value for name, value in body.items() if name not in known}
+        return {
+            **arguments,
+            **({"extra_body": extras} if extras else {}),
+            "model": _spelled(self.spec),
+            "api_base": self.spec.api_base,
+            "api_key": self._key() or (_NO_KEY if self.spec.api_base else None),
+            "timeout": self.timeout_s,
+            "max_retries": 0,
+            "num_retries": 0,
+            "stream": False,
+            "drop_params": False,
+            # With tools, litellm otherwise imports its gateway for tool servers, and fails
+            # where the package `mcp` is not installed.
+            "_skip_mcp_handler": True,
+        }
+
+    def _refused(self, body: Mapping[str, JsonValue]) -> list[str]:
+        """Return the parameters of a request that cannot be handed to this model."""
+        if self._route().takes_extras:
+            return []
+        return sorted(body.keys() - self._known_names())
+
+    def _known_names(self) -> frozenset[str]:
+        """Return what goes to litellm as an argument; the rest is extra, or refused."""
+        route = self._route()
+        if route.takes_extras:
+            return route.supported | {"messages"}
+        return route.supported | _ALWAYS | _own_params(self.spec)
+
+    def _rejected(self, what: str) -> Response:
+        return Response(
+            text="",
+            finish=Finish.REJECTED,
+            detail=f"{self.spec.model} does not take {what}; "
+            "to leave a parameter out: params: {drop: [NAME]}",
+        )
+
+    def _failure(self, error: Exception) -> tuple[Answer, Mapping[str, str]]:
+        """Find out what went wrong: from the endpoint's own words, wherever litellm keeps them."""
+        import httpx  # noqa: PLC0415 - heavy
+
+        litellm = _litellm()
+        chain = tuple(_chain(error))
+        for cause in chain:
+            if isinstance(cause, httpx.HTTPStatusError):
+                received = cause.response
+                return read_answer(received.status_code, _content(received)), received.headers
+        if isinstance(error, litellm.UnsupportedParamsError):
+            return self._rejected(_first_line(error)), {}
+        if isinstance(error, litellm.Timeout):
+            return classify_error(None, "timeout", None, _first_line(chain[-1])), {}
+        if any(isinstance(cause, httpx.TransportError) for cause in chain):
+            root = chain[-1]
+            return classify_error(None, "network", None, f"{type(root).__name__}: {root}"), {}
+        body = _unreadable_body(chain)
+        if body is not None:
+            return read_answer(_OK, body), {}
+        status = getattr(error, "status_code", None)
+        return classify_error(status, None, type(error).__name__, _first_line(error)), {}
+
+    def _annotated(self, answer: Answer, headers: Mapping[str, str]) -> Answer:
+        return annotate(
+            answer,
+            secrets=_secrets() if answer.detail else (),
+            key_source=key_source(self._key_env()),
+            retry_after=retry_after_s(headers, time.time()),
+        )
+
+    def _key(self) -> str | None:
+        name = self.spec.api_key_env
+        return os.environ.get(name) if name else None
+
+    def _key_env(self) -> str | None:
+        """Return the variable that the key comes from, as far as we know it."""
+        if self.spec.api_key_env or self.spec.api_base:
+            return self.spec.api_key_env
+        return f"{self._route().provider.upper()}_API_KEY"
+
+    def _check_key(self, route: _Route) -> None:
+        name = self.spec.api_key_env
+        if name is not None:
+            if not os.environ.get(name):
+                raise missing_key(self.spec, [name])
+            return
+        if self.spec.api_base is not None or route.provider.startswith(_CLOUDS):
+            return
+        found = _litellm().validate_environment(_spelled(self.spec))
+        names = [key for key in found["missing_keys"] if key.endswith("_API_KEY")]
+        if names and not found["keys_in_environment"]:
+            raise missing_key(self.spec, names)
+
+    def _check_redirect(self, route: _Route) -> None:
+        if route.provider not in _PUBLIC:
+            return
+        for ending in ("_API_BASE", "_BASE_URL"):
+            name = f"{route.provider.upper()}{ending}"
+            if os.environ.get(name):
+                raise ConfigError(
+                    f"model {self.spec.name!r}: the environment variable {name} would send its "
+                    "prompts elsewhere; unset it, or write that address as `api_base`"
+                )
+
+
+def _check_version() -> None:
+    """Refuse versions of litellm that steal credentials, without importing them.
+
+    Raises:
+        ConfigError: such a version, or none.
+    """
+    try:
+        found = version("litellm")
+    except PackageNotFoundError as error:
+        raise ConfigError("litellm is not installed: pip install 'litellm>=1.83,<2'") from error
+    if found in _STOLE_CREDENTIALS:
+        raise ConfigError(
+            f"litellm {found} steals credentials (PYSEC-2026-2): uninstall it, change every key "
+            "that was in its environment, and install 1.83.0 or later"
+        )
+
+
+@cache
+def _litellm() -> Any:  # noqa: ANN401 - the module, which is untyped
+    """Import litellm and settle how it behaves."""
+    _check_version()
+    os.environ.update(_ENVIRONMENT)
+    import litellm
+
+    litellm.disable_hf_tokenizer_download = True
+    litellm.suppress_debug_info = True
+    litellm.telemetry = False
+    litellm.drop_params = False
+    litellm.modify_params = False
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return litellm
+
+
+@cache
+def _controls() -> frozenset[str]:
+    """Return the arguments by which litellm itself is controlled."""
+    from litellm.types.utils import all_litellm_params
+
+    arguments = inspect.signature(_litellm().acompletion).parameters
+    return frozenset({*all_litellm_params, *arguments}) - _CHAT_PARAMS
+
+
+def _find_route(spec: ModelSpec) -> _Route:
+    litellm = _litellm()
+    try:
+        model, provider, _, _ = litellm.get_llm_provider(_spelled(spec))
+    except litellm.BadRequestError as error:
+        raise ConfigError(
+            f"model {spec.name!r}: litellm knows no provider for {spec.model!r}; "
+            "write it as PROVIDER/MODEL, e.g. openai/gpt-4o-mini"
+        ) from error
+    supported = litellm.get_supported_openai_params(model, provider) or ()
+    compatible = {"openai", "azure", *litellm.openai_compatible_providers}
+    if provider in compatible:
+        import openai.resources  # noqa: F401, PLC0415 - a second that would count as latency
+    return _Route(
+        model=model,
+        provider=provider,
+        supported=frozenset(supported) & _CHAT_PARAMS,
+        takes_extras=provider in compatible,
+    )
+
+
+def _spelled(spec: ModelSpec) -> str:
+    """Return the model id for litellm: one without a provider, at an own endpoint, is OpenAI's."""
+    is_bare = spec.api_base is not None and "/" not in spec.model
+    return f"openai/{spec.model}" if is_bare else spec.model
+
+
+def _own_params(spec: ModelSpec) -> frozenset[str]:
+    """Return the parameters that the configuration sets."""
+    return frozenset(spec.params) - {"drop"}
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it came from, outermost first."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _content(received: Any) -> bytes:  # noqa: ANN401 - httpx.Response, imported late
+    import httpx  # noqa: PLC0415 - heavy
+
+    try:
+        content: bytes = received.content
+    except httpx.ResponseNotRead:
+        return b""
+    return content
+
+
+def _unreadable_body(chain: tuple[BaseException, ...]) -> bytes | None:
+    """Return the body under status 200 that litellm could not read, None where that is not it."""
+    for cause in chain:
+        if isinstance(cause, json.JSONDecodeError):
+            return cause.doc.encode("utf-8", "replace")
+        if type(cause) is Exception and hasattr(cause, "message"):
+            status = getattr(cause, "status_code", None)
+            code = None if status == _INVENTED_STATUS else status
+            return json.dumps({"error": {"message": str(cause.message), "code": code}}).encode()
+        quoted = re.search(r"Empty or invalid response.*? Received: (.*)\. Check the", str(cause))
+        if quoted is not None:
+            return _unquoted(quoted[1])
+        if "Invalid response object" in str(cause):
+            return _first_line(chain[-1]).encode("utf-8", "replace")
+    return None
+
+
+def _unquoted(text: str) -> bytes:
+    """Return a value that litellm wrote with `repr` as the body it was."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError):
+        value = text
+    return (value if isinstance(value, str) else json.dumps(value, default=str)).encode()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _secrets() -> tuple[str, ...]:
+    """Return every key in the environment: any of them may be echoed by an endpoint."""
+    endings = ("_KEY", "_TOKEN", "_SECRET")
+    return tuple(value for name, value in os.environ.items() if value and name.endswith(endings))

@@ -1,0 +1,152 @@
+"""Answers from any OpenAI-compatible endpoint, over one pool of kept connections."""
+
+import asyncio
+import os
+import socket
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import msgspec
+
+from parity_eval.records import Answer, Call, ModelSpec, Response
+from parity_eval.wire import (
+    address,
+    annotate,
+    check_params,
+    classify_error,
+    key_source,
+    missing_key,
+    read_answer,
+    request_body,
+    retry_after_s,
+    unreachable,
+)
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+_PREFIX: Final = "openai/"
+_OPENAI_BASE: Final = "https://api.openai.com/v1"
+_OPENAI_KEY: Final = "OPENAI_API_KEY"
+_CONNECT_S: Final = 10.0
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenAICompatible:
+    """Ask an endpoint that speaks OpenAI's chat-completions protocol.
+
+    The key comes from the environment variable that the spec names, and from nowhere else; without
+    `api_base` the endpoint is OpenAI's own and the variable is `OPENAI_API_KEY`.
+    """
+
+    spec: ModelSpec
+    """The model."""
+    timeout_s: float = 600.0
+    """Most seconds that one call may take, from connecting to the last byte."""
+    _session: "ClientSession | None" = field(default=None, init=False, repr=False)
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
+    _proxy: str | None = field(default=None, init=False, repr=False)
+
+    @staticmethod
+    def serves(spec: ModelSpec) -> bool:
+        """Whether a model is one for this transport: an endpoint of its own, OpenAI's protocol."""
+        is_openai = spec.model.startswith(_PREFIX) or "/" not in spec.model
+        return spec.api_base is not None and not spec.is_recorded and is_openai
+
+    def check(self) -> None:
+        """Find what would fail every call: a key that is not set, an endpoint that is not there.
+
+        Raises:
+            ConfigError: a missing key, or an `api_base` that is not an address.
+            IncompleteError: nothing answers at `api_base`.
+        """
+        check_params(self.spec)
+        name = self._key_env
+        if name is not None and not os.environ.get(name):
+            raise missing_key(self.spec, [name])
+        if self.spec.api_base is None:
+            return
+        host, port = address(self.spec)
+        if _proxy(self._url) is not None:
+            return
+        try:
+            socket.create_connection((host, port), timeout=_CONNECT_S).close()
+        except OSError as error:
+            raise unreachable(self.spec, error) from error
+
+    async def complete(self, call: Call) -> Answer:
+        """Ask once."""
+        import aiohttp  # noqa: PLC0415 - heavy
+
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                answer = await self._ask(call)
+        except TimeoutError:
+            return classify_error(None, "timeout", None, f"no answer within {self.timeout_s:g} s")
+        except (aiohttp.ClientError, OSError) as error:
+            return classify_error(None, "network", None, f"{type(error).__name__}: {error}")
+        if isinstance(answer, Response):
+            return replace(answer, latency_s=time.perf_counter() - started)
+        return answer
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _ask(self, call: Call) -> Answer:
+        body = request_body(call.request.body, self.spec.params)
+        headers = {"Content-Type": "application/json", "User-Agent": "parity-eval"}
+        name = self._key_env
+        key = os.environ.get(name) if name is not None else None
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        session = self._open()
+        async with session.post(
+            self._url,
+            data=msgspec.json.encode({"model": self.spec.model.removeprefix(_PREFIX), **body}),
+            headers=headers,
+            allow_redirects=False,
+            proxy=self._proxy,
+        ) as received:
+            raw = await received.read()
+            return annotate(
+                read_answer(received.status, raw),
+                secrets=[key] if key else [],
+                key_source=key_source(name),
+                retry_after=retry_after_s(received.headers, time.time()),
+            )
+
+    def _open(self) -> "ClientSession":
+        """Return the session of the running loop."""
+        import aiohttp  # noqa: PLC0415 - heavy
+
+        loop = asyncio.get_running_loop()
+        if self._session is None or self._loop is not loop:
+            self._loop, self._proxy = loop, _proxy(self._url)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+                timeout=aiohttp.ClientTimeout(total=None),
+            )
+        return self._session
+
+    @property
+    def _url(self) -> str:
+        return (self.spec.api_base or _OPENAI_BASE).rstrip("/") + "/chat/completions"
+
+    @property
+    def _key_env(self) -> str | None:
+        default = _OPENAI_KEY if self.spec.api_base is None else None
+        return self.spec.api_key_env or default
+
+
+def _proxy(url: str) -> str | None:
+    """Return the proxy that the environment names for an address."""
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme)
+    return None if not proxy or proxy_bypass(parts.hostname or "") else proxy

@@ -1,0 +1,321 @@
+"""Bodies: what is sent, and what a chat completion becomes."""
+
+import json
+import math
+from collections.abc import Mapping
+
+from parity_eval.records import (
+    Answer,
+    Finish,
+    JsonObject,
+    JsonValue,
+    Response,
+    ToolCall,
+    Usage,
+)
+from parity_eval.wire.errors import (
+    as_answer,
+    classify_error,
+    error_fields,
+    error_object,
+    recognise,
+)
+from parity_eval.wire.text import clean, count_or_none, dumps, shorten, text_or_none
+
+OURS = frozenset({"messages", "model", "stream", "stream_options", "n"})
+"""Parts of a request that a model's own parameters must not replace."""
+_NOT_SENT = (OURS - {"messages"}) | {"metadata", "store"}
+"""How a logged answer was delivered and filed; it has no say in what the answer is."""
+
+_FINISHES: Mapping[str, Finish] = {
+    **dict.fromkeys(("stop", "end_turn", "stop_sequence", "complete", "completed"), Finish.STOP),
+    **dict.fromkeys(("eos", "eos_token"), Finish.STOP),
+    **dict.fromkeys(("length", "max_tokens", "max_output_tokens"), Finish.LENGTH),
+    "model_context_window_exceeded": Finish.LENGTH,
+    **dict.fromkeys(("tool_calls", "function_call", "tool_use"), Finish.TOOL_CALLS),
+    **dict.fromkeys(("content_filter", "content_filtered", "refusal", "refused"), Finish.REFUSED),
+    **dict.fromkeys(("safety", "recitation", "blocklist", "spii"), Finish.REFUSED),
+    **dict.fromkeys(("prohibited_content", "sensitive", "guardrail_intervened"), Finish.REFUSED),
+    "rejected": Finish.REJECTED,
+    "invalid": Finish.INVALID,
+}
+"""Finish reasons, in lower case, as vendors (and our own recordings) spell them."""
+
+_REASONS: Mapping[Finish, str] = {
+    Finish.STOP: "stop",
+    Finish.LENGTH: "length",
+    Finish.TOOL_CALLS: "tool_calls",
+    Finish.REFUSED: "content_filter",
+    Finish.REJECTED: "rejected",
+    Finish.INVALID: "invalid",
+}
+
+
+_SUCCESS = 2  # of 2xx
+
+
+def request_body(logged: JsonObject, params: JsonObject) -> dict[str, JsonValue]:
+    """Return what to send: the logged body, with a model's own parameters in place of its own.
+
+    Args:
+        logged: Chat-completions body as logged.
+        params: Parameters that replace logged ones. `drop` lists logged parameters to leave out;
+            a parameter that is null is left out too, as the API itself reads it.
+
+    Returns:
+        A new body: without the model's name, and without what says how the logged answer was
+        delivered (`stream`, `n`) or filed (`metadata`, `store`).
+
+    Example:
+        >>> request_body({"seed": 1, "top_p": 1}, {"drop": ["seed"], "top_p": 0.5})
+        {'top_p': 0.5}
+    """
+    drop = params.get("drop")
+    dropped = {str(name) for name in drop} if isinstance(drop, list) else set()
+    kept = {name: value for name, value in logged.items() if name not in _NOT_SENT | dropped}
+    own = {name: value for name, value in params.items() if name not in OURS | {"drop"}}
+    return {name: value for name, value in {**kept, **own}.items() if value is not None}
+
+
+def parse_completion(body: JsonValue) -> Response:
+    """Turn a chat-completion body, as logged or received, into a response.
+
+    A body that is not a chat completion is a response too: `Finish.INVALID`, with what it was in
+    `detail`. Of several choices the first counts.
+
+    Args:
+        body: Any JSON document; text where the endpoint's answer was not JSON.
+
+    Returns:
+        The response; with a latency where the body has our own top-level `latency_s`.
+
+    Example:
+        >>> parse_completion({"choices": [{"message": {"content": "hi"}}]}).text
+        'hi'
+    """
+    top = body if isinstance(body, dict) else {}
+    choice, message = _choice_and_message(top)
+    calls = _tool_calls(message or {})
+    text, refusal = _text_and_refusal(message or {})
+    finish, remark = _finish(choice, is_calling=bool(calls))
+    detail = refusal or text_or_none(top.get("detail")) or remark
+    if message is None:
+        finish, detail = Finish.INVALID, _describe(body)
+    return Response(
+        text=text,
+        tool_calls=calls,
+        finish=Finish.REFUSED if refusal else finish,
+        usage=_usage(top.get("usage")),
+        model_served=text_or_none(top.get("model")),
+        latency_s=_seconds(top.get("latency_s")),
+        detail=detail,
+    )
+
+
+def completion_body(response: Response, model: str) -> dict[str, JsonValue]:
+    """Return the chat-completion body that `parse_completion` turns into this response.
+
+    What OpenAI's format has no word for gets words of our own: the finish reasons `rejected` and
+    `invalid`, and top-level `detail` and `latency_s`.
+
+    Args:
+        response: Any response.
+        model: Name to write where the endpoint did not say what it used.
+
+    Returns:
+        A JSON document for a recording.
+    """
+    is_call = bool(response.tool_calls) and not response.text
+    message: dict[str, JsonValue] = {
+        "role": "assistant",
+        "content": None if is_call else response.text,
+    }
+    if response.tool_calls:
+        message["tool_calls"] = [
+            {
+                "id": f"call_{index}",
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for index, call in enumerate(response.tool_calls)
+        ]
+    body: dict[str, JsonValue] = {
+        "object": "chat.completion",
+        "model": response.model_served or model,
+        "choices": [{"index": 0, "message": message, "finish_reason": _REASONS[response.finish]}],
+    }
+    if response.detail and response.finish is Finish.REFUSED:
+        message["refusal"] = response.detail
+    elif response.detail:
+        body["detail"] = response.detail
+    if response.latency_s is not None:
+        body["latency_s"] = response.latency_s
+    if response.usage:
+        body["usage"] = _usage_body(response.usage)
+    return body
+
+
+def read_answer(status: int, raw: bytes) -> Answer:
+    """Turn what an endpoint sent back into a response or a hole.
+
+    An error body under status 200 is what the error says it is; where it says nothing that we
+    know, it is a response with `Finish.INVALID`.
+
+    Args:
+        status: HTTP status.
+        raw: Body as received.
+
+    Returns:
+        The answer, without a latency.
+    """
+    body = _decode(raw)
+    is_ok = status // 100 == _SUCCESS
+    error = error_object(body)
+    if error is None:
+        if is_ok:
+            return parse_completion(body)
+        return classify_error(status, None, None, body if isinstance(body, str) else dumps(body))
+    fields = error_fields(error)
+    if not is_ok:
+        return classify_error(status, fields.code, fields.type_, fields.message)
+    kind = recognise(None, fields)
+    return parse_completion(body) if kind is None else as_answer(kind, None, fields)
+
+
+def recorded_error(error: JsonValue) -> Answer:
+    """Return what an error in a recording stands for.
+
+    Args:
+        error: `{"message", "type"?, "code"?, "status"?}`, or text.
+    """
+    found: Mapping[str, JsonValue] = error if isinstance(error, dict) else {"message": error}
+    fields = error_fields(found)
+    status = count_or_none(found.get("status"))
+    return classify_error(status, fields.code, fields.type_, fields.message)
+
+
+def _usage_body(usage: Usage) -> dict[str, JsonValue]:
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens},
+    }
+
+
+def _choice_and_message(
+    top: dict[str, JsonValue],
+) -> tuple[dict[str, JsonValue], dict[str, JsonValue] | None]:
+    choices = top.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, dict):
+        return {}, None
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        return choice, None
+    return choice, message if isinstance(message.get("content"), str | list | None) else None
+
+
+def _describe(body: JsonValue) -> str:
+    """Say what came in place of a chat completion."""
+    error = error_object(body)
+    if error is not None:
+        return shorten(f"the body is an error: {error_fields(error).message or dumps(dict(error))}")
+    if isinstance(body, dict):
+        return shorten(f"the body is not a chat completion: {dumps(body)}")
+    if body is None or (isinstance(body, str) and not body.strip()):
+        return "the body is empty"
+    if isinstance(body, str):
+        return shorten(f"the body is not JSON: {body}")
+    return shorten(f"the body is not a JSON object: {dumps(body)}")
+
+
+def _text_and_refusal(message: Mapping[str, JsonValue]) -> tuple[str, str | None]:
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [content]
+    said = [part.get("text") if isinstance(part, dict) else part for part in parts]
+    refusals = [
+        message.get("refusal"),
+        _vendor_field(message, "refusal"),
+        *(part.get("refusal") for part in parts if isinstance(part, dict)),
+    ]
+    refusal = next((r for r in refusals if isinstance(r, str) and r), None)
+    text = "".join(clean(part) for part in said if isinstance(part, str))
+    return text, shorten(refusal) if refusal else None
+
+
+def _tool_calls(message: Mapping[str, JsonValue]) -> tuple[ToolCall, ...]:
+    calls, legacy = message.get("tool_calls"), message.get("function_call")
+    if isinstance(calls, list) and calls:
+        return tuple(_tool_call(call) for call in calls)
+    return (_tool_call({"function": legacy}),) if isinstance(legacy, dict) else ()
+
+
+def _tool_call(call: JsonValue) -> ToolCall:
+    fields = call if isinstance(call, dict) else {}
+    function = fields.get("function") or fields.get("custom")
+    if not isinstance(function, dict):
+        return ToolCall(name="", arguments=dumps(call))
+    arguments = function.get("arguments", function.get("input"))
+    if arguments is None:
+        arguments = ""
+    return ToolCall(
+        name=clean(str(function.get("name") or "")),
+        arguments=clean(arguments) if isinstance(arguments, str) else dumps(arguments),
+    )
+
+
+def _finish(choice: Mapping[str, JsonValue], *, is_calling: bool) -> tuple[Finish, str | None]:
+    """Return why the model stopped, and a remark where the endpoint used a word that is not ours.
+
+    The upstream vendor's own word, where a gateway passes it on, says more than the gateway's.
+    """
+    native = choice.get("native_finish_reason") or _vendor_field(choice, "native_finish_reason")
+    words = [str(word) for word in (native, choice.get("finish_reason")) if word]
+    finish = next((_FINISHES[w.lower()] for w in words if w.lower() in _FINISHES), Finish.STOP)
+    if finish is Finish.STOP and is_calling:
+        finish = Finish.TOOL_CALLS
+    is_known = not words or words[0].lower() in _FINISHES
+    return finish, None if is_known else shorten(f"finish_reason {words[0]}")
+
+
+def _vendor_field(fields: Mapping[str, JsonValue], name: str) -> JsonValue:
+    """Return a field that litellm moves out of the way of OpenAI's own."""
+    vendor = fields.get("provider_specific_fields")
+    return vendor.get(name) if isinstance(vendor, dict) else None
+
+
+def _usage(usage: JsonValue) -> Usage | None:
+    """Read token counts; zero input and zero output are what gateways write for `unknown`."""
+    if not isinstance(usage, dict):
+        return None
+    n_input, n_output = (
+        count_or_none(usage.get("prompt_tokens")),
+        count_or_none(usage.get("completion_tokens")),
+    )
+    if n_input is None or n_output is None or not (n_input or n_output):
+        return None
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    if cached is None:
+        cached = usage.get("prompt_cache_hit_tokens")
+    return Usage(
+        input_tokens=n_input,
+        output_tokens=n_output,
+        cached_input_tokens=min(count_or_none(cached) or 0, n_input),
+    )
+
+
+def _seconds(value: JsonValue) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if 0 <= value < math.inf else None
+
+
+def _decode(raw: bytes) -> JsonValue:
+    """Read a body: JSON where it is JSON, else its text."""
+    try:
+        value: JsonValue = json.loads(raw)
+    except (ValueError, RecursionError):
+        return raw.decode("utf-8", "replace")
+    return value

@@ -1,0 +1,68 @@
+"""Where a model is, and what to say when it is not there. Providers do the asking."""
+
+from urllib.parse import urlsplit
+
+from parity_eval.errors import ConfigError, IncompleteError
+from parity_eval.records import ModelSpec
+from parity_eval.wire.answers import OURS
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def address(spec: ModelSpec) -> tuple[str, int]:
+    """Return host and port of a model's `api_base`.
+
+    Raises:
+        ConfigError: not an http(s) address. The address is not repeated: it may hold a password.
+
+    Example:
+        >>> from parity_eval.records import ModelName
+        >>> address(ModelSpec(name=ModelName("m"), model="m", api_base="http://localhost/v1"))
+        ('localhost', 80)
+    """
+    try:
+        parts = urlsplit(spec.api_base or "")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), None, None
+    if parts.scheme not in _PORTS or not host:
+        raise ConfigError(
+            f"model {spec.name!r}: `api_base` is not an address such as http://localhost:8000/v1"
+        )
+    return host, port or _PORTS[parts.scheme]
+
+
+def unreachable(spec: ModelSpec, reason: OSError) -> IncompleteError:
+    """Return the error for an endpoint that nobody answers at."""
+    host, port = address(spec)
+    return IncompleteError(
+        f"model {spec.name!r}: nothing answers at {host}:{port} ({reason.strerror or reason}); "
+        "start the server, or correct `api_base`, then run the same command again"
+    )
+
+
+def missing_key(spec: ModelSpec, names: list[str]) -> ConfigError:
+    """Return the error for an API key that is not in the environment."""
+    return ConfigError(
+        f"model {spec.name!r}: no API key; set the environment variable {' or '.join(names)}"
+    )
+
+
+def key_source(name: str | None) -> str:
+    """Say where an API key came from, for the message that it was refused."""
+    return f"key read from {name}" if name else "no key sent: `api_key_env` names none"
+
+
+def check_params(spec: ModelSpec) -> None:
+    """Refuse parameters that a model cannot have.
+
+    Raises:
+        ConfigError: `drop` is not a list of names, or a parameter that is ours to set.
+    """
+    drop = spec.params.get("drop", [])
+    if not isinstance(drop, list) or not all(isinstance(name, str) for name in drop):
+        raise ConfigError(
+            f"model {spec.name!r}: params.drop must be a list of parameter names, e.g. [seed]"
+        )
+    for name in sorted(OURS & set(spec.params)):
+        raise ConfigError(f"model {spec.name!r}: params.{name} cannot be set; leave it out")

@@ -1,0 +1,1 @@
+"""One file per command; each composes steps and knows nothing of the others."""

@@ -1,0 +1,370 @@
+"""The evaluation: from a prompt log to certified decisions. The table of contents of the system.
+
+prompt log -> requests -> tasks -> seeded order -> replay -> pairs -> scores -> verdicts
+    -> e-process per arm -> decisions -> manifest, reports
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from parity_eval import codec, coverage, documents, explorer, labels, manifest, placebo, plugins
+from parity_eval.certifier import ArmPlan, Certifier
+from parity_eval.config import contestant, self_preference_message
+from parity_eval.derived import write_tables
+from parity_eval.design import TaskDesign, decide
+from parity_eval.errors import ConfigError
+from parity_eval.evaluation import Evaluation, certify
+from parity_eval.intake import Intake, content_digest, gather
+from parity_eval.interrupt import Interrupt
+from parity_eval.labels import Labels
+from parity_eval.lines import expand
+from parity_eval.parity import Ruled
+from parity_eval.planning import worst_case_usd, worth_certifying
+from parity_eval.protocols import Listener
+from parity_eval.records import Arm, PlaceboResult, Purpose, TaskName, Unit
+from parity_eval.replay import Replay, ReplaySettings
+from parity_eval.sampling import distinct
+from parity_eval.store import JOURNAL, Register, RunFolder, read_journal
+from parity_eval.study import Study, TaskSpec
+from parity_eval.summarise import Results, by_price, circumstances, run_summary
+from parity_eval.summary import RunSummary
+from parity_eval.terms import Orders, fresh_orders, study_hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """A run's summary and where its files are."""
+
+    summary: RunSummary
+    folder: Path
+    files: Mapping[str, str]
+    """What was written, by what it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A study with everything that is fixed before the first candidate call."""
+
+    study: Study
+    intake: Intake
+    designs: tuple[TaskDesign, ...]
+    labels: Labels | None
+    models: plugins.Models
+    ruled: Mapping[TaskName, Ruled]
+    study_hash: str
+
+    @property
+    def run_id(self) -> str:
+        """Name of the run folder: equal terms, the same folder."""
+        return f"{self.study.name}-{self.study_hash[:10]}"
+
+
+def run(study: Study, listener: Listener, *, approve: Callable[[float], bool]) -> RunResult:
+    """Evaluate a study, or go on with its unfinished run.
+
+    Args:
+        study: What to evaluate.
+        listener: Is told how it gets on.
+        approve: Asked before money is spent without a budget, with the worst case in dollars.
+
+    Returns:
+        The summary and the files written.
+
+    Raises:
+        UsageError: the study, the log or a recording cannot be used.
+        IncompleteError: an endpoint does not answer, or another process works on this run.
+    """
+    prepared = prepare(study, listener)
+    prepared.models.check()
+    _check_budget(prepared, approve)
+    register = Register(Path(study.run.out))
+    orders = _fresh_orders(prepared, register, listener)
+    with RunFolder(Path(study.run.out) / prepared.run_id) as folder:
+        evaluation = _open(prepared, folder, orders, register)
+        results = asyncio.run(_evaluate(prepared, evaluation, listener))
+        return _write(prepared, folder, results)
+
+
+def prepare(study: Study, listener: Listener) -> Prepared:
+    """Read the inputs and fix the design; sends nothing and writes nothing."""
+    study = plugins.priced(study)
+    intake = gather(
+        plugins.reader("canonical"),
+        expand(study.log.path, "a prompt log"),
+        study.tasks,
+        max_rejects=study.log.max_rejects,
+    )
+    if intake.rejects:
+        listener.on_note(f"{len(intake.rejects)} of {intake.n_lines} log lines cannot be used")
+    table = labels.load(study.labels) if study.labels else None
+    models = plugins.models(study)
+    _check_judge(study, models)
+    designs = tuple(_design(study, name, intake, table, models) for name in sorted(intake.by_task))
+    for note in coverage.check(study, designs, table, models.lacking):
+        listener.on_note(note)
+    ruled = {
+        design.spec.name: Ruled(rule=design.rule, scorers=plugins.scorers(design, study, models))
+        for design in designs
+        if design.rule is not None and design.why_closed is None
+    }
+    return Prepared(
+        study=study,
+        intake=intake,
+        designs=designs,
+        labels=table,
+        models=models,
+        ruled=ruled,
+        study_hash=study_hash(study, intake.fingerprint),
+    )
+
+
+async def _evaluate(prepared: Prepared, evaluation: Evaluation, listener: Listener) -> Results:
+    """Run the placebos, then the tests of all arms until everything is decided."""
+    study, replay = prepared.study, evaluation.replay
+    placebos = {
+        design.spec.name: await _placebos(prepared, design, evaluation)
+        for design in prepared.designs
+        if design.why_closed is None
+    }
+    closed = _closed(prepared.designs, placebos)
+    certifier = Certifier(_plans(prepared, evaluation.orders, closed), study.test)
+    _announce(prepared, evaluation, listener)
+    interrupt = Interrupt(listener.on_note)
+    with interrupt.listening():
+        showing = asyncio.create_task(_show_progress(certifier, replay, listener))
+        await certify(
+            evaluation,
+            certifier,
+            concurrency=study.run.concurrency,
+            should_stop=lambda: interrupt.is_asked,
+        )
+        showing.cancel()
+        await prepared.models.aclose()
+    decisions = certifier.decisions()
+    for decision in decisions:
+        listener.on_progress(decision, replay.spent_usd)
+    judge_is = [
+        name for model in prepared.models.judge_models() if (name := contestant(study, model))
+    ]
+    return Results(
+        designs=prepared.designs,
+        placebos=placebos,
+        closed=closed,
+        decisions=decisions,
+        outcomes={arm: evaluation.used(arm, certifier.position(arm)) for arm in certifier.arms},
+        waste={arm: certifier.waste(arm) for arm in certifier.arms},
+        circumstances=circumstances(
+            study,
+            prepared.designs,
+            placebos,
+            judge_is=judge_is[0] if judge_is else None,
+            n_units={arm: len(order) for arm, order in evaluation.orders.items()},
+        ),
+        ledger=replay.ledger(),
+        spent_usd=replay.spent_usd,
+        why_incomplete=_why_incomplete(certifier, interrupt),
+    )
+
+
+def _write(prepared: Prepared, folder: RunFolder, results: Results) -> RunResult:
+    """Derive everything else in the folder from the journal and the results."""
+    summary = run_summary(
+        prepared.study,
+        prepared.intake,
+        results,
+        run_id=prepared.run_id,
+        study_hash=prepared.study_hash,
+    )
+    document = manifest.build(summary, prepared.study, _newest(prepared, folder.path))
+    documents.check(document, "manifest.v1.json", "the manifest")
+    used = {(d.arm.task, d.arm.candidate): d.n for d in results.decisions}
+    pairs = explorer.pairs(lambda: read_journal(folder.path), used)
+    written = {
+        "report": folder.write("report.html", plugins.reporter("html").render(summary, pairs)),
+        "manifest": folder.write("manifest.json", codec.pretty(document)),
+        "summary": folder.write("summary.json", codec.pretty(summary)),
+        "tables": write_tables(folder.path),
+        "journal": folder.path / JOURNAL,
+    }
+    if prepared.intake.rejects:
+        lines = (codec.encode(reject).decode() + "\n" for reject in prepared.intake.rejects)
+        written["rejects"] = folder.write("rejects.jsonl", "".join(lines))
+    return RunResult(
+        summary=summary,
+        folder=folder.path,
+        files={what: str(path) for what, path in written.items()},
+    )
+
+
+def _design(
+    study: Study, name: TaskName, intake: Intake, table: Labels | None, models: plugins.Models
+) -> TaskDesign:
+    unnamed = TaskSpec(name=name, estimand=study.test.estimand)
+    spec = next((s for s in study.tasks if s.name == name), unnamed)
+    entries = intake.by_task[name]
+    groups = distinct(entries, content_digest)
+    ids = [group[0].request.id for group in groups.values()]
+    has_floor = models.has_second_answers(ids, spec, entries)
+    return decide(spec, groups, study, labels=table, has_floor=has_floor)
+
+
+def _check_judge(study: Study, models: plugins.Models) -> None:
+    if study.judge is None or study.judge.allow_self_preference:
+        return
+    for model in models.judge_models():
+        if name := contestant(study, model):
+            raise ConfigError(f"{study.origin}: judge: {self_preference_message(model, name)}")
+
+
+def _check_budget(prepared: Prepared, approve: Callable[[float], bool]) -> None:
+    study = prepared.study
+    if study.run.max_cost_usd is not None or not prepared.models.live:
+        return
+    worst = worst_case_usd(study, prepared.designs, prepared.models.live)
+    if not approve(worst):
+        raise ConfigError(
+            f"no budget is set, and in the worst case this run costs ${worst:,.2f}; "
+            "set `budget.usd` or --max-cost, or agree with --yes"
+        )
+
+
+def _fresh_orders(prepared: Prepared, register: Register, listener: Listener) -> Orders:
+    """Refuse requests that these candidates have seen under other terms."""
+    study = prepared.study
+    used = register.used(prepared.study_hash) if study.run.is_registered else {}
+    orders = fresh_orders(
+        prepared.designs,
+        study.candidates,
+        lambda task, candidate: used.get((task, candidate), {}),
+        study.test.max_samples,
+    )
+    for note in orders.notes:
+        listener.on_note(note)
+    if orders.notes and not any(orders.by_arm.values()):
+        raise ConfigError(
+            f"{study.origin}: every request of this log has already been shown to these candidates "
+            "under other terms; testing them again would not be a proof. Use newer requests, or go "
+            "back to the earlier terms to resume that run"
+        )
+    return orders
+
+
+def _open(prepared: Prepared, folder: RunFolder, orders: Orders, register: Register) -> Evaluation:
+    """Open the journal: what it holds is never asked for again."""
+    study = prepared.study
+    replay = Replay(
+        prepared.models.providers,
+        folder.append,
+        ReplaySettings(concurrency=study.run.concurrency, max_cost_usd=study.run.max_cost_usd),
+    )
+    evaluation = Evaluation(
+        study=study,
+        designs={design.spec.name: design for design in prepared.designs},
+        ruled=prepared.ruled,
+        orders=orders.by_arm,
+        labels=prepared.labels,
+        replay=replay,
+        append=folder.append,
+    )
+    is_new = True
+    for record in read_journal(folder.path):
+        is_new = False
+        replay.remember(record)
+        evaluation.remember(record)
+    if is_new and study.run.is_registered:
+        register.add(
+            study_hash=prepared.study_hash, run_id=prepared.run_id, arms=orders.to_register
+        )
+    if is_new:
+        folder.append(
+            {
+                "kind": "study",
+                "version": 1,
+                "run_id": prepared.run_id,
+                "study_hash": prepared.study_hash,
+                "study": study,
+                "orders": {d.spec.name: d.sample.order_hash for d in prepared.designs},
+            }
+        )
+    return evaluation
+
+
+async def _placebos(
+    prepared: Prepared, design: TaskDesign, evaluation: Evaluation
+) -> tuple[PlaceboResult, ...]:
+    return await placebo.run(
+        design,
+        prepared.ruled.get(design.spec.name),
+        baseline=prepared.study.baseline.spec.name,
+        labels=prepared.labels,
+        alpha=prepared.study.test.alpha,
+        ask=evaluation.judge(design.spec.name, Purpose.PLACEBO),
+        floor=evaluation.floor(design.spec.name),
+    )
+
+
+def _closed(
+    designs: tuple[TaskDesign, ...], placebos: Mapping[TaskName, tuple[PlaceboResult, ...]]
+) -> dict[TaskName, str]:
+    reasons = {
+        design.spec.name: design.why_closed
+        or placebo.why_not_measurable(placebos.get(design.spec.name, ()))
+        for design in designs
+    }
+    return {name: why for name, why in reasons.items() if why}
+
+
+def _plans(
+    prepared: Prepared, orders: Mapping[Arm, tuple[Unit, ...]], closed: Mapping[TaskName, str]
+) -> list[ArmPlan]:
+    return [
+        ArmPlan(
+            arm=arm,
+            estimand=design.estimand,
+            n_available=len(orders[arm]),
+            worth=worth_certifying(design.estimand, prepared.study.test, len(orders[arm])),
+            price_rank=rank,
+            why_closed=closed.get(design.spec.name),
+        )
+        for design in prepared.designs
+        for rank, spec in enumerate(by_price(prepared.study.candidates))
+        for arm in [Arm(task=design.spec.name, candidate=spec.name)]
+    ]
+
+
+def _announce(prepared: Prepared, evaluation: Evaluation, listener: Listener) -> None:
+    most = prepared.study.test.max_samples
+    n_tasks, n_arms = len(prepared.designs), len(evaluation.orders)
+    listener.on_start(
+        f"{prepared.run_id}: {prepared.intake.n_lines} log lines, {n_tasks} tasks, {n_arms} arms",
+        {str(arm): min(most, len(order)) for arm, order in evaluation.orders.items()},
+    )
+
+
+async def _show_progress(certifier: Certifier, replay: Replay, listener: Listener) -> None:
+    while True:
+        await asyncio.sleep(0.25)
+        for decision in certifier.decisions(with_path=False):
+            listener.on_progress(decision, replay.spent_usd)
+
+
+def _why_incomplete(certifier: Certifier, interrupt: Interrupt) -> str | None:
+    if not certifier.is_incomplete():
+        return None
+    holes = certifier.holes()
+    if interrupt.is_asked or not holes:
+        return "interrupted; the same command goes on where it stopped"
+    arm, hole = next(iter(holes.items()))
+    return (
+        f"{len(holes)} arms wait for an answer that could not be had; {arm}: {hole.hole} "
+        f"({hole.detail}). The same command tries again; `missing: fail` counts holes against "
+        "the candidate"
+    )
+
+
+def _newest(prepared: Prepared, folder: Path) -> str | None:
+    """Return the time of the newest response used: a live one's by the journal, else the log's."""
+    stamps = [row["at"] for row in read_journal(folder) if row["kind"] == "answer" and row["paid"]]
+    return manifest.utc(max(stamps)) if stamps else prepared.intake.last_timestamp

@@ -1,0 +1,38 @@
+"""Measure error rates, efficiency and speed of parity_eval.stats into reports/measured.
+
+    python -m tests.simulations             all tables
+    python -m tests.simulations validity    one of them
+"""
+
+import importlib
+import sys
+import time
+from pathlib import Path
+
+NAMES = (
+    "validity",
+    "families",
+    "peeking",
+    "efficiency",
+    "paired_efficiency",
+    "designs",
+    "real_data",
+    "speed",
+)
+
+
+def main(names: list[str]) -> int:
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    unknown = sorted(set(names) - set(NAMES))
+    if unknown:
+        sys.stderr.write(f"{unknown[0]!r} is not one of {', '.join(NAMES)}\n")
+        return 2
+    for name in names or NAMES:
+        began = time.perf_counter()
+        importlib.import_module(f"simulations.{name}").main()
+        sys.stderr.write(f"{name}: {time.perf_counter() - began:.0f} s\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
