@@ -353,8 +353,9 @@ class Scale:
     stop: float
 
     def __call__(self, value: float) -> float:
-        """Return the place of a value, also of one beyond the ends of the axis."""
-        return self.start + (value - self.low) / (self.high - self.low) * (self.stop - self.start)
+        """Return the place of a value, also of one beyond the axis, by its length at most."""
+        share = (value - self.low) / (self.high - self.low)
+        return self.start + min(max(share, -1.0), 2.0) * (self.stop - self.start)
 
     def within(self, value: float) -> float:
         """Return the place of a value; one beyond the axis is placed at its end."""

@@ -4,12 +4,12 @@ What may move, on what evidence, and back to what. Byte-stable for equal inputs:
 depends on the clock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from glob import escape
 from typing import Any
 
-from parity_eval.records import ModelSpec, Price, RequestId, Status, TaskName
+from parity_eval.records import ModelSpec, Price, Status, TaskName
 from parity_eval.study import Study, TaskSpec
 from parity_eval.summary import ArmSummary, RunSummary, TaskSummary
 
@@ -57,21 +57,14 @@ def route_of(task: TaskSummary) -> ArmSummary | None:
     return next((arm for arm in task.arms if arm.is_route), None)
 
 
-def cheapest_certified(
-    arms: Sequence[tuple[str, Status, RequestId | None]],
-) -> str | None:
-    """Choose the candidate that a task is routed to.
-
-    Args:
-        arms: Candidate, decision and blocking request, cheapest candidate first.
-
-    Returns:
-        The first that is certified and not blocked; None: the baseline stays.
-    """
-    for candidate, status, blocked_by in arms:
-        if status is Status.CERTIFIED and blocked_by is None:
-            return candidate
-    return None
+def may_route(arm: ArmSummary) -> bool:
+    """Whether an arm is certified, not blocked, and not known to cost as much as the baseline."""
+    saving = arm.money.saving_share
+    return (
+        arm.decision.status is Status.CERTIFIED
+        and arm.blocked_by is None
+        and (saving is None or saving > 0)
+    )
 
 
 def _route(task: TaskSummary, spec: TaskSpec | None, study: Study) -> dict[str, Any]:
@@ -105,6 +98,9 @@ def _why(task: TaskSummary) -> str:
             f"{blocked[0].blocked_by}, which is more than 1% of the traffic; acknowledge it to "
             "route"
         )
+    certified = [a for a in task.arms if a.decision.status is Status.CERTIFIED]
+    if certified:
+        return f"{certified[0].decision.arm.candidate} is certified, but saves nothing"
     parts = [f"{a.decision.arm.candidate}: {a.decision.status.value}" for a in task.arms]
     return "no certificate (" + ", ".join(parts) + ")"
 

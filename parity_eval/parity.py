@@ -22,6 +22,8 @@ from parity_eval.records import (
 )
 from parity_eval.rules import All, AnyOf, Ask, Rule, next_scorer, verdict
 
+_LABEL_SHARE = 0.05
+
 PLACEBOS = ("empty", "other", "commonest")
 MOST_JUDGED = 50
 """Requests on which a judge is asked about a placebo."""
@@ -162,12 +164,26 @@ def _others(units: Sequence[Unit]) -> tuple[Response, ...]:
     return tuple(found)
 
 
-def placebo_quality(placebo: Response, unit: Unit, baseline_quality: float) -> float:
+def placebo_qualities(
+    placebos: Sequence[Response], units: Sequence[Unit], qualities: Sequence[float]
+) -> list[float]:
     """Return the quality that a placebo could have at best, where only the baseline is labelled.
 
-    The same answer has the same quality. Another answer is wrong where the baseline is right, and
-    is given the benefit of the doubt where it is not; an empty answer is wrong everywhere.
+    The same answer has the same quality. A label (an answer that the baseline gives to more than
+    5% of requests) is wrong where the baseline is right, and has the benefit of the doubt where it
+    is not. An empty answer, or one that belongs to few other requests, is wrong everywhere.
+
+    Args:
+        placebos: The placebo's answer to each request.
+        units: The requests.
+        qualities: Quality of the baseline's answer to each.
     """
-    if _said(placebo) == _said(unit.baseline):
-        return baseline_quality
-    return 1.0 - baseline_quality if any(_said(placebo)) else 0.0
+    counts = Counter(_said(unit.baseline) for unit in units)
+
+    def best(placebo: Response, unit: Unit, quality: float) -> float:
+        if _said(placebo) == _said(unit.baseline):
+            return quality
+        is_label = counts[_said(placebo)] > _LABEL_SHARE * len(units)
+        return 1.0 - quality if is_label else 0.0
+
+    return [best(*case) for case in zip(placebos, units, qualities, strict=True)]

@@ -68,8 +68,15 @@ async def run(  # noqa: PLR0913 - everything that an estimand may need
         why = "the log holds no answer to make them from"
         return tuple(_unasked(name, why) for name in parity.PLACEBOS)
     if ruled is None:
-        qualities = [labels.get(u.request.id, baseline) if labels else None for u in units]
-        return tuple(_by_labels(name, design, units, qualities, alpha) for name in parity.PLACEBOS)
+        known = [
+            (unit, quality)
+            for unit in units
+            if labels and (quality := labels.get(unit.request.id, baseline)) is not None
+        ]
+        labelled, qualities = [unit for unit, _ in known], [quality for _, quality in known]
+        return tuple(
+            _by_labels(name, design, labelled, qualities, alpha) for name in parity.PLACEBOS
+        )
     trial = _Trial(design=design, ruled=ruled, baseline=baseline, alpha=alpha, ask=ask, floor=floor)
     return tuple([await trial.result(name, units) for name in parity.PLACEBOS])
 
@@ -172,19 +179,11 @@ def _lacks_verdict(verdict: Verdict, ruled: Ruled) -> bool:
 
 
 def _by_labels(
-    name: str,
-    design: TaskDesign,
-    units: Sequence[Unit],
-    qualities: Sequence[float | None],
-    alpha: float,
+    name: str, design: TaskDesign, units: Sequence[Unit], quality: Sequence[float], alpha: float
 ) -> PlaceboResult:
     answers = parity.placebo_answers(name, units)
-    values = [
-        parity.placebo_quality(answer, unit, quality) - quality
-        for answer, unit, quality in zip(answers, units, qualities, strict=True)
-        if quality is not None
-    ]
-    return _result(name, design, values, alpha)
+    best = parity.placebo_qualities(answers, units, quality)
+    return _result(name, design, [b - q for b, q in zip(best, quality, strict=True)], alpha)
 
 
 def _result(name: str, design: TaskDesign, values: Sequence[float], alpha: float) -> PlaceboResult:

@@ -24,12 +24,11 @@ def worth_certifying(estimand: Estimand, test: TestSpec, n_available: int) -> fl
 
     Returns:
         For parity the smallest rate with 80% power inside the budget, None where the budget
-        cannot certify anything; for differences 0 and for preferences 0.5: as good as the baseline.
+        cannot certify anything. Elsewhere half the margin below the baseline: a candidate that is
+        a little worse than the baseline, and well within the margin, deserves its certificate.
     """
-    if estimand.name == "preference":
-        return 0.5
     if estimand.name != "parity":
-        return 0.0
+        return estimand.null + (estimand.margin or 0.0) / 2
     n_max = max(1, min(test.max_samples, n_available))
     terms = Terms(n_max=n_max, alpha=test.alpha, beta=test.beta, min_n=test.min_n)
     return smallest_rate(estimand.null, terms)

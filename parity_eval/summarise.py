@@ -141,9 +141,8 @@ def _task(study: Study, design: TaskDesign, results: Results) -> TaskSummary:
         for spec in by_price(study.candidates)
         if spec.name in decisions
     ]
-    chosen = manifest.cheapest_certified(
-        [(a.decision.arm.candidate, a.decision.status, a.blocked_by) for a in arms]
-    )
+    # The cheapest comes first; certified candidates that do not save anything are no route.
+    chosen = next((a.decision.arm.candidate for a in arms if manifest.may_route(a)), None)
     return TaskSummary(
         name=name,
         kind=design.kind.value,

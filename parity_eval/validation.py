@@ -123,6 +123,8 @@ def _in_words(error: jsonschema.ValidationError | jsonschema.SchemaError) -> str
             return f"{instance} is not one of {expected}"
         case "required" | "additionalProperties" | "dependentRequired" | None:
             return clipped(error.message, 120)
+        case "anyOf" | "oneOf" | "not":  # whole schemas: too long to show
+            return f"{instance} does not meet {error.validator}"
         case keyword:
             return f"{instance} does not meet {keyword}: {expected}"
 
@@ -174,7 +176,12 @@ def _meta_problem(draft: Validator, schema: JsonValue, path: str) -> _Broken | N
         # Formats are ours to check: jsonschema would hold patterns to Python's own dialect.
         draft.check_schema(schema, format_checker=jsonschema.FormatChecker(()))
     except jsonschema.SchemaError as error:
-        return _Broken(clipped(f"{path}{error.json_path[1:]}", 80), _in_words(error))
+        where = clipped(f"{path}{error.json_path[1:]}", 80)
+        if where.endswith(".type"):
+            return _Broken(
+                where, f"{shown_json(cast('JsonValue', error.instance))} is no JSON type"
+            )
+        return _Broken(where, _in_words(error))
     except RecursionError:
         return _Broken(path, "nested too deep")
     return None

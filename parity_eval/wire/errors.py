@@ -165,7 +165,9 @@ _BY_STATUS: Mapping[int, Kind] = {
     **dict.fromkeys((446, 451), Finish.REFUSED),
     **dict.fromkeys((400, 413, 414, 415, 422, 431), Finish.REJECTED),
 }
+_FORBIDDEN = 403
 _SERVER_ERROR = 500
+_SHORTEST_KEY = 8  # shorter ones are placeholders such as `none`
 
 
 def classify_error(
@@ -232,8 +234,9 @@ def annotate(
         retry_after: Seconds that the endpoint asked us to wait.
     """
     detail = answer.detail
-    for secret in secrets if detail else ():
-        detail = (detail or "").replace(secret, "***")
+    for secret in secrets:
+        if detail and len(secret) >= _SHORTEST_KEY:
+            detail = detail.replace(secret, "***")
     if isinstance(answer, Response):
         return answer if detail == answer.detail else replace(answer, detail=detail)
     if answer.hole is Hole.AUTH:
@@ -319,6 +322,7 @@ def _by_status(status: int | None, message: str) -> Kind | None:
     if status is None:
         return None
     kind = _BY_STATUS.get(status, Hole.SERVER)
-    if kind is Finish.REJECTED and message.lstrip().startswith("<"):
+    is_page = message.lstrip().startswith("<")
+    if is_page and (kind is Finish.REJECTED or status == _FORBIDDEN):
         return Hole.SERVER  # a proxy's own page: the request never got to the model
     return kind

@@ -327,6 +327,7 @@ def test_one_line() -> None:
 def test_scale() -> None:
     scale = Scale(low=0.5, high=1.0, start=100, stop=0)
     assert [scale(value) for value in (0.5, 0.75, 1.0, 1.5)] == [100, 50, 0, -100]
+    assert [scale(value) for value in (math.inf, -math.inf, -9.0)] == [-100, 200, 200]
     assert [scale.within(value) for value in (0.0, 0.75, 1.5)] == [100, 50, 0]
 
 

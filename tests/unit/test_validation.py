@@ -102,7 +102,7 @@ def test_reads_schemas_as_the_standard_does(
         (None, "here: $: null is not an object"),
         (
             {"properties": {"a": {"type": "float"}}},
-            "here: $.properties.a.type: 'float' is not",
+            "here: $.properties.a.type: 'float' is no JSON type",
         ),
         ({"required": "a"}, "here: $.required: 'a' is not of type array"),
         ({"minimum": "0"}, "here: $.minimum: '0' is not of type number"),
@@ -123,7 +123,7 @@ def test_reads_schemas_as_the_standard_does(
         ({"$dynamicRef": "http://example.com/x"}, "here: $.$dynamicRef: 'http://example.com/x' l"),
         ({"title": "text", "$ref": "#/title"}, "here: $.$ref: '#/title' leads to what is no"),
         ({"enum": [{"a": 1}], "$ref": "#/enum/0"}, "here: $.$ref: '#/enum/0' leads to what is no"),
-        ({"own": {"type": "float"}, "$ref": "#/own"}, "here: $.$ref.type: 'float' is not"),
+        ({"own": {"type": "float"}, "$ref": "#/own"}, "here: $.$ref.type: 'float' is no JSON type"),
         (
             {"unevaluatedProperties": False, "allOf": [{"patternProperties": {"a": {}}}]},
             "here: $: unevaluatedProperties beside patternProperties is not supported",
@@ -201,9 +201,9 @@ def test_stops_references_that_multiply() -> None:
         },
     }
     started = process_time()
-    with pytest.raises(InputError, match="takes more than 1,000,000 steps"):
+    with pytest.raises(InputError, match="takes more than 200,000 steps"):
         check_schema(schema, "here")
-    assert process_time() - started < 60
+    assert process_time() - started < 20
 
 
 def test_long_lists_take_linear_time() -> None:

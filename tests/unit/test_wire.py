@@ -282,7 +282,9 @@ class TestParseCompletion:
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-LINE = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=1, max_size=80)
+LINE = st.text(
+    st.characters(max_codepoint=0x2FF, exclude_categories=["Cc", "Zs"]), min_size=1, max_size=80
+)
 USAGES = st.builds(
     lambda cached, fresh, n_out: Usage(
         input_tokens=cached + fresh, output_tokens=n_out, cached_input_tokens=cached
@@ -482,11 +484,13 @@ class TestRetryAfter:
 class TestAnnotate:
     def test_takes_keys_out_of_every_detail(self) -> None:
         for answer in (
-            Missing(hole=Hole.SERVER, detail="key sk-1 and sk-2"),
-            Response(text="", finish=Finish.REJECTED, detail="key sk-1 and sk-2"),
+            Missing(hole=Hole.SERVER, detail="keys sk-12345 and sk-67890, none"),
+            Response(text="", finish=Finish.REJECTED, detail="keys sk-12345 and sk-67890, none"),
         ):
-            done = wire.annotate(answer, secrets=["sk-1", "sk-2"], key_source="", retry_after=None)
-            assert done.detail == "key *** and ***"
+            done = wire.annotate(
+                answer, secrets=["sk-12345", "none", "sk-67890"], key_source="", retry_after=None
+            )
+            assert done.detail == "keys *** and ***, none"
 
     def test_names_the_source_of_a_refused_key_only(self) -> None:
         source = wire.key_source("MY_KEY")
@@ -500,8 +504,8 @@ class TestAnnotate:
         assert other == Missing(hole=Hole.SERVER, detail="no", retry_after_s=3.0)
 
     def test_leaves_a_plain_response_alone(self) -> None:
-        plain = Response(text="sk-1 is what the user wrote")
-        assert wire.annotate(plain, secrets=["sk-1"], key_source="", retry_after=1.0) is plain
+        plain = Response(text="sk-12345 is what the user wrote")
+        assert wire.annotate(plain, secrets=["sk-12345"], key_source="", retry_after=1.0) is plain
 
 
 class TestRequestBody:

@@ -131,11 +131,11 @@ def _rate_scale(decision: Decision, estimand: Estimand) -> Scale:
 
 
 def _evidence_scale(decision: Decision) -> Scale:
-    logs = [point.log_e for point in decision.path]
     needed = decision.log_e_needed
+    logs = [0.0, needed, *(p.log_e for p in decision.path if math.isfinite(p.log_e))]
     return Scale(
         low=max(min(logs), -1.5 * needed) - 0.15 * needed,
-        high=max(*logs, needed) + 0.15 * needed,
+        high=max(logs) + 0.15 * needed,
         start=EVIDENCE_HEIGHT - _EVIDENCE_BOTTOM,
         stop=_EVIDENCE_TOP,
     )

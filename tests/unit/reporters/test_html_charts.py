@@ -1,3 +1,4 @@
+import math
 import re
 from dataclasses import replace
 from itertools import pairwise
@@ -75,6 +76,17 @@ def test_a_path_of_one_point_and_an_arm_that_never_fails() -> None:
     assert found.rows == (point,)
     assert len(places(found.mean)) == 1
     assert found.y_ticks
+
+
+def test_evidence_without_bound_stays_on_the_page() -> None:
+    for end in (math.inf, -math.inf):
+        points = decision().path
+        path = (*points[:-1], replace(points[-1], log_e=end))
+        found = chart(replace(decision(), path=path, log_e=end), PARITY)
+        assert found is not None
+        assert all(-200 < y < 400 for _, y in places(found.evidence))
+        assert "inf" not in found.evidence
+        assert 0 < found.evidence_stop[1] < 92
 
 
 def test_the_table_holds_the_first_and_the_last_point() -> None:

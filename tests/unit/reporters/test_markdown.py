@@ -48,6 +48,14 @@ def test_one_row_for_each_arm_what_moves_first() -> None:
     assert rows[1][8] == "frontier-large"
 
 
+def test_a_route_comes_before_what_is_certified_and_stays() -> None:
+    summary = summaries.believable()
+    task = replace(summary.tasks[0], arms=summary.tasks[0].arms[::-1])
+    lines = render(replace(summary, tasks=(*summary.tasks[1:], task))).splitlines()
+    rows = [cells(line) for line in lines if line.startswith("| ticket-triage")]
+    assert [row[1] for row in rows] == ["swift-lite", "mini-8b", "nano"]
+
+
 def test_an_incomplete_run_says_so_above_the_table() -> None:
     text = render(summaries.believable())
     assert text.index("**This run is incomplete:**") < text.index("| task |")

@@ -17,8 +17,9 @@ GOOD, BAD = '{"label": "refund"}', '{"label": "other"}'
 ENUM = "$.label: 'other' is not one of ['refund', 'billing']"
 
 
-def asks_for(schema: JsonValue) -> JsonObject:
-    return {"response_format": {"type": "json_schema", "json_schema": {"schema": schema}}}
+def asks_for(schema: JsonObject | None) -> JsonObject:
+    wanted: JsonValue = None if schema is None else dict(schema)
+    return {"response_format": {"type": "json_schema", "json_schema": {"schema": wanted}}}
 
 
 def offers(**parameters: JsonValue) -> JsonObject:
@@ -204,7 +205,7 @@ def test_without_a_schema_the_baselines_json_is_the_measure(
             text("x"),
             calls(("f", "{}")),
             offers(f={"type": "dict"}),
-            "the parameters of f: the schema cannot be used: $.type: 'dict' is not",
+            "the parameters of f: the schema cannot be used: $.type: 'dict' is no JSON type",
         ),
         (
             text("x"),

@@ -1,0 +1,314 @@
+"""Small builders of records, so that a test shows only what it is about."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from parity_eval import codec
+from parity_eval.certifier import ArmPlan, Certifier
+from parity_eval.design import TaskDesign
+from parity_eval.labels import Labels
+from parity_eval.parity import Ruled
+from parity_eval.records import (
+    Answer,
+    Arm,
+    Decision,
+    Estimand,
+    EstimandName,
+    Finish,
+    JsonObject,
+    JsonValue,
+    Kind,
+    LogEntry,
+    Missing,
+    ModelName,
+    ModelSpec,
+    Observation,
+    Pair,
+    Price,
+    Request,
+    RequestId,
+    Response,
+    Score,
+    Status,
+    TaskName,
+    Unit,
+    Unscored,
+)
+from parity_eval.rules import Ask
+from parity_eval.sampling import Sample
+from parity_eval.study import (
+    BaselineSpec,
+    LogSpec,
+    RunSpec,
+    Study,
+    TaskSpec,
+    TestSpec,
+)
+
+Outcomes = Sequence[float | Observation | Missing | None]
+
+
+def request(request_id: str, text: str | None = None, **body: JsonValue) -> Request:
+    messages: list[JsonValue] = [{"role": "user", "content": text or f"question {request_id}"}]
+    return Request(id=RequestId(request_id), body={"messages": messages, **body})
+
+
+def entry(
+    request_id: str,
+    text: str | None = None,
+    *,
+    answer: str | Response | None = "yes",
+    task: str | None = None,
+    metadata: JsonObject | None = None,
+    body: Mapping[str, JsonValue] | None = None,
+) -> LogEntry:
+    return LogEntry(
+        request=request(request_id, text, **(body or {})),
+        response=Response(text=answer) if isinstance(answer, str) else answer,
+        model="big",
+        task=task,
+        timestamp=None,
+        user=None,
+        session=None,
+        metadata=metadata or {},
+        line=1,
+    )
+
+
+def unit(request_id: str, answer: str | Response = "yes", *, weight: int = 1) -> Unit:
+    asked = request(request_id)
+    return Unit(
+        request=asked,
+        baseline=Response(text=answer) if isinstance(answer, str) else answer,
+        weight=weight,
+        digest=codec.digest(asked.body),
+    )
+
+
+def units(answers: Iterable[str]) -> tuple[Unit, ...]:
+    return tuple(unit(f"r{i}", answer) for i, answer in enumerate(answers))
+
+
+def cut_off(text: str = "ye") -> Response:
+    return Response(text=text, finish=Finish.LENGTH)
+
+
+def estimand(name: EstimandName = "parity", value: float = 0.95) -> Estimand:
+    """Make an estimand; `value` is the bar of parity, and the margin of all others."""
+    is_parity = name == "parity"
+    return Estimand(
+        name=name,
+        bar=value if is_parity else None,
+        margin=None if is_parity else value,
+        why="configured",
+    )
+
+
+def model(
+    name: str, price: tuple[float, float] | None = None, *, is_live: bool = False
+) -> ModelSpec:
+    return ModelSpec(
+        name=ModelName(name),
+        model=f"vendor/{name}" if is_live else "recorded",
+        path=None if is_live else f"{name}.jsonl",
+        price=Price(input=price[0], output=price[1]) if price else None,
+    )
+
+
+def study(
+    *candidates: ModelSpec,
+    test: TestSpec | None = None,
+    tasks: Sequence[TaskSpec] = (),
+    baseline: BaselineSpec | None = None,
+) -> Study:
+    return Study(
+        name="helpdesk",
+        origin="parity.yaml",
+        log=LogSpec(path="log.jsonl"),
+        baseline=baseline or BaselineSpec(spec=model("big", (10.0, 30.0), is_live=True)),
+        candidates=candidates or (model("small"),),
+        judge=None,
+        labels=None,
+        test=test or TestSpec(),
+        tasks=tuple(tasks),
+        run=RunSpec(),
+    )
+
+
+def sample(of: Sequence[Unit], *, excluded: Mapping[str, int] | None = None) -> Sample:
+    return Sample(
+        task=TaskName("triage"),
+        units=tuple(of),
+        calibration=(),
+        n_lines=sum(u.weight for u in of) + sum((excluded or {}).values()),
+        excluded=dict(excluded or {}),
+        excluded_units=sum((excluded or {}).values()),
+        order_hash="0" * 64,
+    )
+
+
+def design(
+    of: Sequence[Unit],
+    what: Estimand | None = None,
+    *,
+    spec: TaskSpec | None = None,
+    why_closed: str | None = None,
+) -> TaskDesign:
+    chosen = what or estimand()
+    return TaskDesign(
+        spec=spec or TaskSpec(name=TaskName("triage")),
+        kind=Kind.CLASSIFICATION,
+        why_kind="configured",
+        estimand=chosen,
+        rule=None if chosen.name == "quality" else Ask("exact"),
+        scorers=(),
+        sample=sample(of),
+        why_closed=why_closed,
+    )
+
+
+def labels(quality: Mapping[tuple[str, str], float]) -> Labels:
+    return Labels(path="labels.jsonl", quality=dict(quality))
+
+
+class Same:
+    """A scorer that passes equal texts."""
+
+    def __init__(self, name: str = "exact", cost: int = 0) -> None:
+        self.name = name
+        self.cost = cost
+
+    def questions(self, pair: Pair) -> tuple[Request, ...]:  # noqa: ARG002
+        return ()
+
+    def score(self, pair: Pair, answers: tuple[Response, ...]) -> Score | Unscored:  # noqa: ARG002
+        is_same = pair.baseline.text == pair.candidate.text
+        return Score(scorer=self.name, value=float(is_same), passed=is_same, reason="compared")
+
+
+class Asking(Same):
+    """A judge whose answer (`win`, `tie` or `loss`) is the score; anything else is no verdict."""
+
+    def __init__(self) -> None:
+        super().__init__("judge", cost=2)
+
+    def questions(self, pair: Pair) -> tuple[Request, ...]:
+        return (request(f"judge {pair.request.id}", pair.candidate.text or "(nothing)"),)
+
+    def score(self, pair: Pair, answers: tuple[Response, ...]) -> Score | Unscored:  # noqa: ARG002
+        value = {"win": 1.0, "tie": 0.5, "loss": 0.0}.get(answers[0].text)
+        if value is None:
+            return Unscored(scorer=self.name, reason="no verdict")
+        return Score(scorer=self.name, value=value, passed=value >= 0.5, reason="judged")
+
+
+class FromTable(Same):
+    """A table of verdicts without any on placebos."""
+
+    def __init__(self) -> None:
+        super().__init__("judge")
+
+    def score(self, pair: Pair, answers: tuple[Response, ...]) -> Score | Unscored:  # noqa: ARG002
+        return Unscored(scorer=self.name, reason="not recorded")
+
+
+def ruled(scorer: Same) -> Ruled:
+    return Ruled(rule=Ask(scorer.name), scorers={scorer.name: scorer})
+
+
+async def nobody(question: Request) -> Answer:
+    raise AssertionError(f"no judge was to be asked: {question.id}")
+
+
+def arm(task: str = "triage", candidate: str = "small") -> Arm:
+    return Arm(task=TaskName(task), candidate=ModelName(candidate))
+
+
+def seen(value: float, *, kind: float | None = None, floor: float | None = None) -> Observation:
+    return Observation(value=value, value_if_kind=value if kind is None else kind, floor=floor)
+
+
+def paired(candidate: float, floor: float) -> Observation:
+    """Return an observation against the noise floor."""
+    return seen(candidate - floor, floor=floor)
+
+
+class Table:
+    """The outcomes of every arm, and the terms under which they are tested."""
+
+    def __init__(
+        self,
+        outcomes: Mapping[Arm, Outcomes],
+        what: Estimand | None = None,
+        *,
+        test: TestSpec | None = None,
+        worth: float | None = None,
+        closed: Mapping[Arm, str] | None = None,
+    ) -> None:
+        self.outcomes = outcomes
+        self.plans = [
+            ArmPlan(
+                arm=arm,
+                estimand=what or estimand(),
+                n_available=len(given),
+                worth=worth,
+                price_rank=rank,
+                why_closed=(closed or {}).get(arm),
+            )
+            for rank, (arm, given) in enumerate(outcomes.items())
+        ]
+        self.test = test or TestSpec(max_samples=500)
+
+    def certifier(self, *, lookahead: int = 8, shuffle: int | None = None) -> Certifier:
+        """Feed everything that is asked for; in the order asked, or shuffled by a seed."""
+        certifier = Certifier(self.plans, self.test)
+        pick = np.random.default_rng(shuffle)
+        on_the_way: list[tuple[Arm, int]] = []
+        while True:
+            while (needed := certifier.next_needed(lookahead)) is not None:
+                on_the_way.append(needed)
+            if not on_the_way:
+                return certifier
+            at = 0 if shuffle is None else int(pick.integers(len(on_the_way)))
+            arm, position = on_the_way.pop(at)
+            if position < len(self.outcomes[arm]):
+                certifier.feed(arm, position, self._observation(arm, position))
+
+    def decisions(self, *, lookahead: int = 8, shuffle: int | None = None) -> dict[Arm, Decision]:
+        found = self.certifier(lookahead=lookahead, shuffle=shuffle).decisions()
+        return {decision.arm: decision for decision in found}
+
+    def certified(self) -> set[Arm]:
+        return {arm for arm, found in self.decisions().items() if found.status is Status.CERTIFIED}
+
+    def cut(self, n: int) -> "Table":
+        """Return the same table when only the first observations of each arm are there yet."""
+        table = Table(self.outcomes, test=self.test)
+        table.plans = self.plans
+        table.outcomes = {arm: given[:n] for arm, given in self.outcomes.items()}
+        return table
+
+    def _observation(self, arm: Arm, position: int) -> Observation | Missing | None:
+        given = self.outcomes[arm][position]
+        return seen(given) if isinstance(given, float) else given
+
+
+def only(outcomes: Outcomes, what: Estimand | None = None, **terms: object) -> Decision:
+    """Return the decision about a single arm of its own."""
+    test = replace(TestSpec(max_samples=500), **terms)  # type: ignore[arg-type]
+    return Table({arm(): outcomes}, what, test=test).decisions()[arm()]
+
+
+def write_lines(path: Path, rows: Iterable[object]) -> str:
+    """Write JSON Lines; text and bytes go in as they are."""
+
+    def line(row: object) -> bytes:
+        if isinstance(row, bytes):
+            return row
+        return row.encode() if isinstance(row, str) else codec.encode(row)
+
+    path.write_bytes(b"".join(line(row) + b"\n" for row in rows))
+    return str(path)

@@ -1,0 +1,357 @@
+"""Decisions per arm, with literal numbers: 78 straight passes certify a bar of 0.95, and so on."""
+
+import time
+
+import pytest
+from makers import Table, arm, estimand, only, paired, seen
+
+from parity_eval.certifier import ArmPlan, Certifier
+from parity_eval.records import Decision, Estimand, Hole, Missing, Status
+from parity_eval.study import TestSpec
+
+A, B, C = arm("a"), arm("b"), arm("c")
+FDR = TestSpec(max_samples=500)
+FWER = TestSpec(max_samples=500, family="fwer")
+SLOW = Missing(hole=Hole.TIMEOUT, detail="60 s")
+PASS, FAIL = 1.0, 0.0
+
+
+def brief(found: Decision) -> tuple[str, int]:
+    return found.status.value, found.n
+
+
+class TestOneArm:
+    @pytest.mark.parametrize(("max_samples", "n"), [(500, 78), (2000, 83)])
+    def test_straight_passes_certify(self, max_samples: int, n: int) -> None:
+        found = only([PASS] * max_samples, max_samples=max_samples)
+        assert brief(found) == ("certified", n)
+        assert found.reason == f"the evidence reached what the family rule asks after {n} requests"
+
+    def test_a_certificate_carries_its_evidence(self) -> None:
+        found = only([PASS] * 500)
+        assert found.mean == 1.0
+        assert found.log_e == pytest.approx(3.0248, abs=5e-5)
+        assert found.log_e_needed == pytest.approx(2.9957, abs=5e-5)  # log 20
+        assert found.p_value == pytest.approx(0.0486, abs=5e-5)
+        assert (found.low, found.high) == (pytest.approx(0.9504, abs=5e-5), 1.0)
+        assert found.level == 0.05
+
+    @pytest.mark.parametrize(
+        ("what", "observation", "n"),
+        [
+            (estimand("noise_floor", 0.05), paired(1.0, 1.0), 86),
+            (estimand("quality", 0.05), seen(0.0), 86),
+            (estimand("preference", 0.05), seen(0.5), 42),
+        ],
+    )
+    def test_as_good_as_the_baseline_everywhere(
+        self, what: Estimand, observation: object, n: int
+    ) -> None:
+        found = only([observation] * 500, what)  # type: ignore[list-item]
+        assert brief(found) == ("certified", n)
+
+    @pytest.mark.parametrize(
+        ("what", "value", "high"),
+        [
+            (estimand(), 0.0, 0.4256),
+            (estimand("quality", 0.05), -1.0, -0.2165),
+            (estimand("preference", 0.05), 0.0, 0.3903),
+        ],
+    )
+    def test_nothing_right_is_rejected(self, what: Estimand, value: float, high: float) -> None:
+        found = only([value] * 500, what)
+        assert brief(found) == ("rejected", 10)
+        assert found.reason == "shown to be below the bar after 10 requests"
+        assert found.high == pytest.approx(high, abs=5e-5)
+        assert found.high < what.null
+
+    def test_no_certificate_before_min_n(self) -> None:
+        found = only([PASS] * 100, estimand("parity", 0.5))
+        assert brief(found) == ("certified", 30)  # the evidence was there after 5
+        assert brief(only([PASS] * 100, estimand("parity", 0.5), min_n=40)) == ("certified", 40)
+
+    def test_a_log_too_short_for_min_n_is_given_up_early(self) -> None:
+        found = only([PASS] * 29, estimand("parity", 0.5))
+        assert brief(found) == ("futile", 10)
+        assert found.reason == "no continuation of this log within max_samples can certify"
+
+    def test_curtailment(self) -> None:
+        assert brief(only([PASS] * 9 + [FAIL] + [PASS] * 80)) == ("futile", 10)
+
+    def test_futility_rounds_what_it_refutes_up(self) -> None:
+        found = Table({A: ([PASS] * 9 + [FAIL]) * 50}, worth=0.97741).decisions()[A]
+        assert brief(found) == ("futile", 50)
+        assert found.reason == "a parity rate worth certifying (0.9775 or more) is refuted"
+
+    def test_futility_of_a_difference_is_about_the_baseline(self) -> None:
+        what = estimand("quality", 0.05)
+        found = Table({A: [-1.0, 0.0] * 50}, what, worth=0.0).decisions()[A]
+        assert brief(found) == ("futile", 11)
+        assert found.reason == "that the candidate is as good as the baseline is refuted"
+
+    def test_the_end_of_the_log(self) -> None:
+        found = only([0.5, 0.4] * 20, estimand("preference", 0.05))
+        assert brief(found) == ("inconclusive", 40)
+        assert found.reason == "the log used up after 40 requests"
+
+    def test_the_end_of_max_samples(self) -> None:
+        found = only([0.5] * 90, estimand("preference", 0.01), max_samples=60)
+        assert brief(found) == ("inconclusive", 60)
+        assert found.reason == "max_samples used up after 60 requests"
+
+    def test_no_request(self) -> None:
+        found = only([])
+        assert brief(found) == ("inconclusive", 0)
+        assert (found.mean, found.low, found.high, found.log_e, found.p_value, found.path) == (
+            None, 0.0, 1.0, 0.0, 1.0, (),
+        )  # fmt: skip
+
+    def test_one_request(self) -> None:
+        found = only([PASS])
+        assert brief(found) == ("inconclusive", 1)
+        assert found.reason == (
+            "the log used up after 1 request; a certificate takes at least 30 (min_n)"
+        )
+        assert len(found.path) == 1
+
+    def test_the_path_ends_where_the_test_does_and_stays_short(self) -> None:
+        found = only(([PASS] * 30 + [FAIL]) * 16, max_samples=496)
+        assert found.n > 100
+        assert found.path[-1].n == found.n
+        assert len(found.path) <= 200
+        assert found.path[-1].log_e == found.log_e
+
+
+class TestNoiseFloor:
+    what = estimand("noise_floor", 0.05)
+
+    def test_evidence_is_that_of_the_weakest_part(self) -> None:
+        # Nine of ten agree with themselves: that this is more than 80% takes 87 requests, that
+        # the candidate is as good takes 40.
+        outcomes = ([paired(1.0, 1.0)] * 9 + [paired(1.0, 0.0)]) * 50
+        found = only(outcomes, self.what)
+        difference = only([seen(o.value) for o in outcomes], estimand("quality", 0.05))
+        floor = only([seen(o.floor or 0.0) for o in outcomes], estimand("parity", 0.8))
+        assert [brief(d) for d in (difference, floor, found)] == [
+            ("certified", 40),
+            ("certified", 87),
+            ("certified", 87),
+        ]
+        assert (found.log_e, found.p_value) == (floor.log_e, floor.p_value)
+
+    def test_a_low_floor_certifies_nothing(self) -> None:
+        found = only(([paired(1.0, 1.0)] * 3 + [paired(1.0, 0.0)]) * 125, self.what)
+        assert brief(found) == ("inconclusive", 500)
+        assert found.mean == 0.25
+        assert found.low > 0.1
+        assert found.log_e < 0
+        assert found.p_value > 0.05
+        assert found.reason == (
+            "max_samples used up after 500 requests; "
+            "the baseline is not shown to agree with itself on more than 80%"
+        )
+
+
+class TestHoles:
+    def test_the_test_does_not_step_past_one(self) -> None:
+        table = Table({A: [PASS] * 40 + [SLOW] + [PASS] * 400})
+        certifier = table.certifier()
+        (found,) = certifier.decisions()
+        assert brief(found) == ("open", 40)
+        assert found.reason == "an answer is missing (timeout): 60 s"
+        assert certifier.is_incomplete()
+        assert certifier.holes() == {A: SLOW}
+        assert certifier.next_needed(8) is None
+
+    def test_the_other_arms_go_on(self) -> None:
+        found = Table({A: [PASS] * 40 + [SLOW] + [PASS] * 400, B: [PASS] * 500}).decisions()
+        assert brief(found[A]) == ("open", 40)
+        assert brief(found[B]) == ("certified", 94)  # log 40: alone in a family of two
+
+    def test_under_fdr_an_arm_that_waits_is_not_certified_by_others(self) -> None:
+        waits = [PASS] * 85 + [SLOW] + [PASS] * 414  # log E = 3.3, between log 20 and log 40
+        late = [FAIL] + [PASS] * 499
+        found = Table({A: waits, B: late}, test=FDR).decisions()
+        assert brief(found[A]) == ("open", 85)
+        assert found[A].log_e == pytest.approx(3.317, abs=1e-3)
+        assert brief(found[B]) == ("certified", 142)
+
+    def test_under_fwer_the_best_so_far_counts(self) -> None:
+        waits = [PASS] * 85 + [SLOW] + [PASS] * 414
+        table = Table({A: waits, B: [FAIL] + [PASS] * 499}, test=FWER)
+        certifier = table.certifier()
+        found = {d.arm: d for d in certifier.decisions()}
+        assert brief(found[A]) == ("certified", 85)
+        assert brief(found[B]) == ("certified", 142)
+        assert certifier.holes() == {}
+        assert not certifier.is_incomplete()
+
+    def test_a_counted_hole_is_worst_for_a_certificate_and_best_for_a_rejection(self) -> None:
+        counted = seen(0.0, kind=1.0)
+        found = only([counted] * 500, estimand("preference", 0.05))
+        assert brief(found) == ("inconclusive", 500)  # neither certified nor rejected
+        assert found.mean == 0.0
+        assert (found.low, found.high) == (0.0, 1.0)
+
+    def test_what_is_not_there_yet_leaves_the_arm_open(self) -> None:
+        certifier = Table({A: [PASS] * 500}).cut(50).certifier()
+        (found,) = certifier.decisions()
+        assert brief(found) == ("open", 50)
+        assert found.reason == "not finished: 50 of at most 500 requests"
+        assert certifier.has_open()
+        assert certifier.is_incomplete()
+
+
+class TestPassedOver:
+    def test_a_few_are_no_obstacle(self) -> None:
+        found = only([PASS] * 40 + [None] * 2 + [PASS] * 400, max_samples=442)
+        assert brief(found) == ("certified", 77)
+
+    def test_more_than_max_excluded_certify_nothing(self) -> None:
+        found = only(([PASS] * 9 + [None]) * 20)
+        assert brief(found) == ("inconclusive", 180)
+        assert found.reason == (
+            "the log used up after 180 requests; 20 of 200 baseline answers were unusable, more "
+            "than max_excluded allows"
+        )
+
+    def test_exactly_max_excluded_is_allowed(self) -> None:
+        found = only(([PASS] * 19 + [None]) * 20, max_excluded=0.05)
+        assert brief(found)[0] == "certified"
+
+
+class TestFamily:
+    def test_two_tasks_share_alpha_until_both_are_there(self) -> None:
+        both = Table({A: [PASS] * 500, B: [PASS] * 500}).decisions()
+        assert [brief(found) for found in both.values()] == [("certified", 78)] * 2
+        alone = Table({A: [PASS] * 500, B: [FAIL] * 500}).decisions()
+        assert brief(alone[A]) == ("certified", 94)
+        assert alone[A].level == pytest.approx(0.025)
+
+    def test_holm_asks_the_first_for_more(self) -> None:
+        both = Table({A: [PASS] * 500, B: [PASS] * 500}, test=FWER).decisions()
+        assert [brief(found) for found in both.values()] == [("certified", 94)] * 2
+
+    def test_candidates_of_a_task_share_alpha_too(self) -> None:
+        rival = arm("a", "other")
+        found = Table({A: [PASS] * 500, rival: [FAIL] * 500}).decisions()
+        assert brief(found[A]) == ("certified", 94)
+
+    @pytest.mark.parametrize("test", [FDR, FWER])
+    def test_an_arm_that_cannot_be_measured_counts(self, test: TestSpec) -> None:
+        table = Table({A: [PASS] * 500, B: [PASS] * 500}, test=test, closed={B: "no judge"})
+        found = table.decisions()
+        assert brief(found[A]) == ("certified", 94)
+        assert brief(found[B]) == ("not_measurable", 0)
+        assert found[B].reason == "no judge"
+
+    @pytest.mark.parametrize(("test", "n"), [(FDR, 124), (FWER, 142)])
+    def test_an_exhausted_arm_is_certified_when_others_are(self, test: TestSpec, n: int) -> None:
+        short = [PASS] * 65  # log E = 3.18 at its end: enough for log 20, not for log 40
+        before = Table({A: short, B: [FAIL] * 500}, test=test).decisions()
+        assert brief(before[A]) == ("inconclusive", 65)
+        after = Table({A: short, B: [FAIL] + [PASS] * 499}, test=test).decisions()
+        assert brief(after[A]) == ("certified", 65)
+        assert brief(after[B]) == ("certified", n)
+        assert after[A].low > 0.95
+
+    def test_an_arm_shown_to_be_below_stays_rejected(self) -> None:
+        # Certain evidence for at first, and against in the end: under e-Holm the best so far
+        # would be enough once B is certified.
+        bad = [0.0] * 95 + [-1.0] * 60
+        late = [0.0, -1.0] + [0.0] * 400
+        found = Table({A: bad, B: late}, estimand("quality", 0.05), test=FWER).decisions()
+        assert found[A].status is Status.REJECTED
+        assert found[A].high <= -0.05
+        assert found[A].low <= found[A].high
+        assert found[B].status is Status.CERTIFIED
+
+    def test_bound_and_late_decision_agree_under_fwer(self) -> None:
+        # log E peaks at 3.4 after 95 and has fallen when the log ends.
+        peaked = [0.0] * 95 + [-1.0] * 5
+        found = Table(
+            {A: peaked, B: [-1.0] + [0.0] * 499}, estimand("quality", 0.05), test=FWER
+        ).decisions()
+        assert brief(found[A]) == ("certified", 100)
+        assert found[A].log_e > found[A].path[-1].log_e
+        assert found[A].low >= -0.05
+        assert found[A].path[-1].low >= -0.05
+        without_path = {
+            d.arm: d
+            for d in Table(
+                {A: peaked, B: [-1.0] + [0.0] * 499}, estimand("quality", 0.05), test=FWER
+            )
+            .certifier()
+            .decisions(with_path=False)
+        }
+        assert without_path[A].low == found[A].low
+
+    def test_a_certified_arm_is_frozen(self) -> None:
+        outcomes = {A: [PASS] * 94 + [FAIL] * 406, B: [FAIL] * 200 + [PASS] * 300}
+        found = Table(outcomes, estimand("parity", 0.3)).decisions()
+        assert found[A].status is Status.CERTIFIED
+        assert found[A].mean == 1.0
+
+    def test_decisions_are_sorted_by_arm(self) -> None:
+        found = Table({C: [PASS], A: [PASS], B: [PASS]}).certifier().decisions()
+        assert [d.arm for d in found] == [A, B, C]
+
+
+class TestAsking:
+    def test_arms_advance_together(self) -> None:
+        certifier = Certifier(Table({A: [PASS] * 9, B: [PASS] * 9}).plans, FDR)
+        asked = [certifier.next_needed(2) for _ in range(5)]
+        assert asked == [(A, 0), (B, 0), (A, 1), (B, 1), None]
+        certifier.feed(A, 0, seen(PASS))
+        assert certifier.next_needed(2) is None  # B's first is not here
+        certifier.feed(B, 0, seen(PASS))
+        assert certifier.next_needed(2) == (A, 2)
+
+    def test_nothing_beyond_the_log(self) -> None:
+        certifier = Certifier(Table({A: [PASS] * 2}).plans, FDR)
+        assert [certifier.next_needed(8) for _ in range(3)] == [(A, 0), (A, 1), None]
+
+    def test_nothing_for_an_arm_that_cannot_be_measured(self) -> None:
+        certifier = Certifier(Table({A: [PASS] * 2}, closed={A: "no"}).plans, FDR)
+        assert certifier.next_needed(8) is None
+        assert not certifier.has_open()
+        assert not certifier.is_incomplete()
+
+    def test_waste_is_what_came_and_was_not_needed(self) -> None:
+        certifier = Table({A: [PASS] * 500}).certifier(lookahead=20)
+        assert certifier.position(A) == 78
+        assert certifier.waste(A) == 19
+        assert Table({A: [PASS] * 500}).certifier(lookahead=1).waste(A) == 0
+
+    def test_the_first_observation_of_a_position_is_final(self) -> None:
+        certifier = Certifier(Table({A: [PASS] * 9, B: [PASS] * 9}).plans, FDR)
+        certifier.feed(A, 0, seen(FAIL))
+        certifier.feed(A, 0, seen(PASS))
+        certifier.feed(B, 0, seen(PASS))
+        certifier.feed(A, 0, seen(PASS))
+        means = [d.mean for d in certifier.decisions()]
+        assert means == [FAIL, PASS]
+
+
+def test_a_wide_table_is_fast() -> None:
+    plans = [
+        ArmPlan(
+            arm=arm(f"t{i}", f"c{j}"),
+            estimand=estimand("quality", 0.05),
+            n_available=1000,
+            worth=None,
+            price_rank=j,
+        )
+        for i in range(50)
+        for j in range(5)
+    ]
+    certifier = Certifier(plans, TestSpec())
+    began = time.process_time()
+    n = 0
+    while n < 5000:
+        needed = certifier.next_needed(8)
+        assert needed is not None
+        certifier.feed(*needed, seen(0.0 if n % 3 else -1.0))
+        n += 1
+    # 250,000 observations in well under a minute are 0.2 ms each; slow machines get four times it.
+    assert time.process_time() - began < 5000 * 0.8e-3
