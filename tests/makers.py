@@ -282,7 +282,8 @@ class Table:
         return {decision.arm: decision for decision in found}
 
     def certified(self) -> set[Arm]:
-        return {arm for arm, found in self.decisions().items() if found.status is Status.CERTIFIED}
+        found = self.certifier().decisions(with_path=False)
+        return {decision.arm for decision in found if decision.status is Status.CERTIFIED}
 
     def cut(self, n: int) -> "Table":
         """Return the same table when only the first observations of each arm are there yet."""

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import typer
 
@@ -43,8 +44,13 @@ def show_summary(summary: RunSummary, written: Mapping[str, str], *, no_color: b
 
     out = console(no_color=no_color)
     out.print(decision_table(summary))
-    for line in closing_lines(summary, written):
+    for line in closing_lines(summary, {what: _near(path) for what, path in written.items()}):
         out.print(line, soft_wrap=True)
+
+
+def _near(path: str) -> str:
+    """Return a path below the working folder as a relative one."""
+    return str(Path(path).relative_to(Path.cwd())) if Path(path).is_relative_to(Path.cwd()) else path
 
 
 def _ask(worst_usd: float) -> bool:

@@ -127,7 +127,10 @@ class OpenAICompatible:
         import aiohttp  # noqa: PLC0415 - heavy
 
         loop = asyncio.get_running_loop()
-        if self._session is None or self._loop is not loop:
+        if self._session is not None and self._loop is not loop:
+            self._session.detach()  # its loop is over: nobody can close it any more
+            self._session = None
+        if self._session is None:
             self._loop, self._proxy = loop, _proxy(self._url)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),

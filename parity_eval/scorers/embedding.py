@@ -31,8 +31,8 @@ good (open-ended answers), faithful (summaries, passages) or correct (JSON): 98.
 pairs lie above, and 1 to 9% of answers to different requests lie below. A higher threshold turns
 away good answers in other words: 0.10 already loses 2.5% of the open-ended ones."""
 AUTO_SENTENCE_TRANSFORMERS = 0.20
-"""Measured for all-MiniLM-L6-v2 on the same pairs: 98.8% to 100% lie above, and 82 to 90% of answers
-to different requests lie below (none in JSON, where all answers look alike). Models whose unrelated
+"""Measured for all-MiniLM-L6-v2 on the same pairs: 98.8% to 100% lie above, and 82 to 90% of
+answers to different requests lie below (none in JSON, where all look alike). Models whose unrelated
 texts score higher need a threshold of their own: with this one they let all pass, which is safe."""
 
 MAX_CHARS = 200_000

@@ -133,7 +133,9 @@ class Judge:
             if value < 1:
                 raise ConfigError(f"judge.{setting} == {value}, must be at least 1")
         if self.kind not in RUBRICS:
-            raise ConfigError(f"judge.kind == {self.kind!r}; {nearest(self.kind, RUBRICS)}")
+            raise ConfigError(
+                f"judge.kind == {self.kind!r}; {nearest(self.kind, (kind.value for kind in RUBRICS))}"
+            )
 
     def questions(self, pair: Pair) -> tuple[Request, ...]:
         """Return the two requests, baseline first and candidate first; none where all is clear."""

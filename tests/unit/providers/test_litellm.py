@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -327,8 +328,10 @@ def test_a_bare_model_at_an_endpoint_of_ones_own_speaks_openais_protocol() -> No
 
 
 def test_gives_up_when_the_time_is_over() -> None:
-    with serving(fault=lambda *_: "slow") as server:
+    with serving(fault=lambda *_: "slow", slow_s=10) as server:
+        started = time.perf_counter()
         (found,) = run(spec(server.base_url), call(), timeout_s=0.3)
+        assert time.perf_counter() - started < 5
         assert server.calls.total() == 1
     assert isinstance(found, Missing)
     assert found.hole is Hole.TIMEOUT

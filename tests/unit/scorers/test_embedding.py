@@ -39,7 +39,8 @@ def test_lexical_is_blind_to_meaning() -> None:
     good = "Your request was approved and the refund of 120 dollars will arrive by Friday."
     flipped = "Your request was not approved and the refund of 120 dollars will arrive by Friday."
     reworded = "We have granted it; expect the money back before the weekend."
-    assert similarity(good, flipped) > 0.8 > 0.2 > similarity(good, reworded)
+    assert similarity(good, flipped) > 0.8
+    assert similarity(good, reworded) < 0.2
 
 
 @pytest.mark.parametrize(
