@@ -44,8 +44,11 @@ def show_summary(summary: RunSummary, written: Mapping[str, str], *, no_color: b
 
     out = console(no_color=no_color)
     out.print(decision_table(summary))
-    for line in closing_lines(summary, {what: _near(path) for what, path in written.items()}):
-        out.print(line, soft_wrap=True)
+    near = {what: _near(path) for what, path in written.items()}
+    lines = closing_lines(summary, near)
+    for n, line in enumerate(lines):
+        # A path that is broken over two lines cannot be copied.
+        out.print(line, soft_wrap=n >= len(lines) - len(near))
 
 
 def _near(path: str) -> str:
