@@ -15,6 +15,8 @@ from parity_eval.summary import ArmSummary, LedgerLine, RunSummary, TaskSummary
 
 VERSION = 1
 
+_MOST_REJECTS = 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
@@ -71,6 +73,7 @@ def run_summary(
         log_fingerprint=intake.fingerprint,
         n_lines=intake.n_lines,
         n_rejects=len(intake.rejects),
+        rejects=intake.rejects[:_MOST_REJECTS],
         n_unassigned=intake.n_unassigned,
         first_timestamp=intake.first_timestamp,
         last_timestamp=intake.last_timestamp,

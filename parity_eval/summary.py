@@ -9,6 +9,7 @@ from parity_eval.records import (
     ModelName,
     PlaceboResult,
     Purpose,
+    Reject,
     RequestId,
     Score,
     TaskName,
@@ -108,6 +109,8 @@ class RunSummary:
     """SHA-256 over the ids and digests of all usable log lines."""
     n_lines: int
     n_rejects: int
+    rejects: tuple[Reject, ...]
+    """The first of them, at most 20."""
     n_unassigned: int
     """Usable lines that no task of the study matches; they stay on the baseline."""
     first_timestamp: str | None

@@ -19,6 +19,7 @@ from parity_eval.records import (
     PathPoint,
     PlaceboResult,
     Purpose,
+    Reject,
     RequestId,
     Score,
     Status,
@@ -184,6 +185,7 @@ def hostile() -> tuple[RunSummary, tuple[PairView, ...]]:
         candidates={ModelName(attack): attack for attack in ATTACKS},
         judge=everywhere,
         family_statement=everywhere,
+        rejects=tuple(Reject(path=attack, line=1, reason=attack) for attack in ATTACKS),
     )
     return summary, tuple(_pairs(summary, text=everywhere))
 
@@ -473,6 +475,7 @@ def _run(tasks: tuple[TaskSummary, ...], *, why_incomplete: str | None) -> RunSu
         log_fingerprint=hashlib.sha256(b"log").hexdigest(),
         n_lines=5_790,
         n_rejects=12,
+        rejects=(Reject(path="logs/a.jsonl", line=17, reason="not JSON: cut off"),),
         n_unassigned=168,
         first_timestamp="2026-10-01T06:12:44Z",
         last_timestamp="2026-10-31T21:50:03Z",
