@@ -43,7 +43,7 @@ def show_summary(summary: RunSummary, written: Mapping[str, str], *, no_color: b
     from parity_eval.reporters.terminal import closing_lines, decision_table
 
     out = console(no_color=no_color)
-    out.print(decision_table(summary))
+    out.print(decision_table(summary, out.width))
     near = {what: _near(path) for what, path in written.items()}
     lines = closing_lines(summary, near)
     for n, line in enumerate(lines):

@@ -1,4 +1,4 @@
-"""The decisions of a run in a terminal of 80 columns. Used by the command line only."""
+"""The decisions of a run in a terminal of 80 columns or more. Used by the command line only."""
 
 from collections.abc import Iterator, Mapping
 
@@ -21,25 +21,33 @@ _STYLES = {
     Status.NOT_MEASURABLE: "dim",
 }
 # Title, width, justification. With one space between them and an indent of two: 79 columns.
+_NAME, _RESULT = "candidate", "mean [low, high]"
 _COLUMNS = (
-    ("candidate", 15, "left"),
+    (_NAME, 15, "left"),
     ("decision", 14, "left"),
     ("n", 6, "right"),
-    ("mean [low, high]", 24, "left"),
+    (_RESULT, 24, "left"),
     ("e-value", 7, "right"),
     ("saving", 6, "right"),
 )
+_WIDEST_RESULT = 28
+_WIDEST_NAME = 60
 
 
-def decision_table(summary: RunSummary) -> RenderableType:
-    """Return a table per task, one row per candidate, that fits 80 columns.
+def decision_table(summary: RunSummary, width: int = WIDTH) -> RenderableType:
+    """Return a table per task, one row per candidate.
+
+    Args:
+        summary: The run.
+        width: Columns of the terminal; what there is beyond 80 goes to results and long names.
 
     Example:
         >>> rich.console.Console().print(decision_table(summary))  # doctest: +SKIP
     """
-    blocks: list[RenderableType] = [_table(())] if summary.tasks else []
+    widths = _widths(summary, width)
+    blocks: list[RenderableType] = [_table((), widths)] if summary.tasks else []
     for task in summary.tasks:
-        blocks += [_heading(task), _table(task.arms, task.estimand)]
+        blocks += [_heading(task), _table(task.arms, widths, task.estimand)]
     return Group(*blocks) if blocks else Text("No task, so nothing was decided.")
 
 
@@ -62,14 +70,29 @@ def _heading(task: TaskSummary) -> Text:
     return text.append(what, style="not bold")
 
 
-def _table(arms: tuple[ArmSummary, ...], estimand: Estimand | None = None) -> Table:
+def _widths(summary: RunSummary, width: int) -> dict[str, int]:
+    widths = {title: given for title, given, _ in _COLUMNS}
+    spare = max(0, width - WIDTH)
+    result = min(spare, _WIDEST_RESULT - widths[_RESULT])
+    longest = max(
+        (len(arm.decision.arm.candidate) for task in summary.tasks for arm in task.arms), default=0
+    )
+    room = max(0, min(longest, _WIDEST_NAME) - widths[_NAME])
+    widths[_RESULT] += result
+    widths[_NAME] += min(spare - result, room)
+    return widths
+
+
+def _table(
+    arms: tuple[ArmSummary, ...], widths: Mapping[str, int], estimand: Estimand | None = None
+) -> Table:
     """Return the rows of a task; without an estimand, the titles of all columns."""
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(width=1)
-    for title, width, justify in _COLUMNS:
+    for title, _, justify in _COLUMNS:
         is_left = justify == "left"
         table.add_column(
-            title, width=width, justify="left" if is_left else "right", overflow="fold"
+            title, width=widths[title], justify="left" if is_left else "right", overflow="fold"
         )
     if estimand is None:
         table.add_row("", *(Text(title, style="dim") for title, _, _ in _COLUMNS))

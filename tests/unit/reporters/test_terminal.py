@@ -110,3 +110,18 @@ def test_a_complete_run_says_nothing_of_resuming() -> None:
 
 def test_an_empty_run() -> None:
     assert shown(summaries.empty()).startswith("No task, so nothing was decided.")
+
+
+def test_a_wider_terminal_gives_long_names_a_line_of_their_own() -> None:
+    summary = summaries.believable()
+    name = ModelName("vendor/a-model-with-a-long-name-2026-01-01")
+    first = summary.tasks[0].arms[0]
+    arm = replace(first.decision.arm, candidate=name)
+    long = replace(first, decision=replace(first.decision, arm=arm))
+    summary = replace(summary, tasks=(replace(summary.tasks[0], arms=(long,)),))
+    wide, narrow = io.StringIO(), io.StringIO()
+    Console(width=120, file=wide).print(decision_table(summary, 120))
+    Console(width=80, file=narrow).print(decision_table(summary, 80))
+    assert name in wide.getvalue()
+    assert max(map(len, wide.getvalue().splitlines())) <= 120
+    assert name not in narrow.getvalue()
