@@ -1,5 +1,6 @@
 """What a study can prove and what it may cost, before anything is sent."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from parity_eval.design import TaskDesign
@@ -14,22 +15,36 @@ _ORDERS = 2
 _JUDGE_OVERHEAD = 2.0  # the judge reads the request and two answers
 
 
-def worth_certifying(estimand: Estimand, test: TestSpec, n_available: int) -> float | None:
+_VARIANCE = {"preference": 0.2, "noise_floor": 0.1, "quality": 0.1}
+"""Assumed variance of an observation: one pair in ten differs, or four in five have a winner."""
+
+
+def worth_certifying(
+    estimand: Estimand, test: TestSpec, n_available: int, n_rivals: int
+) -> float | None:
     """Return the smallest mean that the futility rule waits for.
+
+    For parity this is the smallest rate with 80% power inside the budget, which is exact. The
+    evidence for a mean at a distance d from the null grows by about d² / (2 variance) per request;
+    so elsewhere it is the mean that the budget can just certify under an assumed variance, but
+    neither more than the baseline's own nor within half the margin of the null. A candidate that
+    is a little worse than the baseline, and well within the margin, deserves its certificate.
 
     Args:
         estimand: What is certified.
         test: Levels and budget.
         n_available: Requests that the arm may use.
+        n_rivals: Candidates of the task.
 
     Returns:
-        For parity the smallest rate with 80% power inside the budget, None where the budget
-        cannot certify anything. Elsewhere half the margin below the baseline: a candidate that is
-        a little worse than the baseline, and well within the margin, deserves its certificate.
+        The mean; None where the budget cannot certify anything.
     """
-    if estimand.name != "parity":
-        return estimand.null + (estimand.margin or 0.0) / 2
     n_max = max(1, min(test.max_samples, n_available))
+    if estimand.name != "parity":
+        margin = estimand.margin or 0.0
+        needed = math.log(n_rivals / test.alpha) + 1.0
+        reach = math.sqrt(2 * _VARIANCE[estimand.name] * needed / n_max)
+        return estimand.null + min(margin, max(margin / 2, reach))
     terms = Terms(n_max=n_max, alpha=test.alpha, beta=test.beta, min_n=test.min_n)
     return smallest_rate(estimand.null, terms)
 

@@ -324,7 +324,12 @@ def _plans(
             arm=arm,
             estimand=design.estimand,
             n_available=len(orders[arm]),
-            worth=worth_certifying(design.estimand, prepared.study.test, len(orders[arm])),
+            worth=worth_certifying(
+                design.estimand,
+                prepared.study.test,
+                len(orders[arm]),
+                len(prepared.study.candidates),
+            ),
             price_rank=rank,
             why_closed=closed.get(design.spec.name),
         )
