@@ -67,7 +67,7 @@ def completion(text: str, model: str = "big", finish: str = "stop") -> dict[str,
     }
 
 
-def entry(n: int, **changes: Any) -> dict[str, Any]:
+def entry(n: int, **changes: object) -> dict[str, Any]:
     body = {
         "model": "big",
         "messages": [

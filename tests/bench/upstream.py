@@ -6,8 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import cli  # noqa: E402 - beside this folder
-import server  # noqa: E402
+import cli
+import server
 
 
 def answer(model: str, item: str) -> str:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import cli
 import pytest
+
 from parity_eval.config import read
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,4 +1,4 @@
-"""Each mistake: one clear message with file, line, field and remedy; no traceback; nothing written."""
+"""Each mistake: a clear message with file, line, field, remedy; no traceback, nothing written."""
 
 import gzip
 import json

@@ -35,7 +35,7 @@ def describe_study() -> str:
         f"  second: {{model: recorded, path: recordings/{SECOND}.jsonl.gz}}",
         "candidates:",
         *(_candidate(model) for model in CANDIDATES),
-        f"judge: {{name: {JUDGE}, model: recorded, path: judgments/{JUDGE}.jsonl.gz}}",
+        f'judge: {{name: {JUDGE}, model: recorded, path: "judgments/*.jsonl.gz"}}',
         (
             f"test: {{alpha: {ALPHA}, bar: {BAR}, margin: {MARGIN}, "
             f"max_samples: {MAX_SAMPLES}, seed: 1}}"
