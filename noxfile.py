@@ -13,8 +13,8 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 SOURCES = ("parity_eval", "tests", "datasets", "noxfile.py")
 
 
-def group(name: str) -> list[str]:
-    return nox.project.dependency_groups(PYPROJECT, name)  # type: ignore[no-any-return, unused-ignore]
+def group(name: str) -> tuple[str, ...]:
+    return nox.project.dependency_groups(PYPROJECT, name)
 
 
 @nox.session

@@ -7,7 +7,6 @@ linear in its length, and every line it returns for a reader is printable and sh
 import json
 import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -224,16 +223,16 @@ def rendered(response: Response) -> str:
 
 
 def shown(text: str, limit: int = 60) -> str:
-    """Return a text in quotes, on one line, printable, cut to about `limit` characters."""
+    """Return a text in quotes, on one line, printable, cut to `limit` characters."""
     return f"'{clipped(text, limit)}'"
 
 
 def clipped(text: str, limit: int) -> str:
-    """Return a text on one line, printable, cut to about `limit` characters."""
-    cut = text[:limit]
+    """Return a text on one line, printable, cut to `limit` characters."""
+    cut = text[: limit + 1]
     if not cut.isprintable():
         cut = "".join(char if char.isprintable() else _escaped(char) for char in cut)
-    return f"{cut}…" if len(text) > limit else cut
+    return f"{cut[:limit]}…" if len(cut) > limit else cut
 
 
 def shown_json(value: JsonValue) -> str:
@@ -373,6 +372,4 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _escaped(char: str) -> str:
-    if char.isspace():
-        return " "
-    return f"<{unicodedata.name(char, f'U+{ord(char):04X}')}>"
+    return " " if char.isspace() else f"<U+{ord(char):04X}>"

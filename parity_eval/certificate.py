@@ -70,7 +70,7 @@ def statement(estimand: Estimand) -> str:
 
 def family_statement(family: FamilyRule, alpha: float, n_tasks: int, n_arms: int) -> str:
     """Say in words what alpha covers."""
-    size = f"{n_tasks} task{'s' * (n_tasks != 1)}, {n_arms} arm{'s' * (n_arms != 1)}"
+    size = f"{_count(n_tasks, 'task')}, {_count(n_arms, 'arm')}"
     if n_arms == 1:
         return (
             f"The chance that the certificate is false is at most {_percent(alpha)}, "
@@ -99,9 +99,12 @@ def qualifications(circumstances: Circumstances) -> tuple[str, ...]:
             "answers"
         )
     if c.judge_saw_one_order:
-        found.append("the judge saw some pairs in one order only; a preference for a place counts")
+        found.append(
+            "pairs that the judge saw in one order only were accepted; a preference for a place "
+            "may count"
+        )
     if c.holes_counted:
-        found.append(f"{c.holes_counted} missing answers counted against the candidate")
+        found.append(f"{_count(c.holes_counted, 'missing answer')} counted against the candidate")
     unasked = [p.name for p in c.placebos if p.is_below is None]
     if unasked:
         found.append(f"placebos that could not be asked: {', '.join(unasked)}")
@@ -109,7 +112,8 @@ def qualifications(circumstances: Circumstances) -> tuple[str, ...]:
         found.append(f"sent without the parameters {', '.join(c.dropped_params)}")
     if c.refused:
         found.append(
-            f"{c.refused} requests left out: an earlier study had shown them to this candidate"
+            f"{_count(c.refused, 'request')} left out: an earlier study had shown them to this "
+            "candidate"
         )
     return tuple(found)
 
@@ -130,6 +134,10 @@ def heavy_failure(
         if weight > 1 and weight > HEAVY_SHARE * total_weight and request not in acknowledged
     ]
     return max(heavy)[1] if heavy else None
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"
 
 
 def _percent(share: float) -> str:

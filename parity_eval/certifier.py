@@ -343,10 +343,12 @@ def _why_stopped(track: _Track) -> str:
         return f"shown to be below the bar after {_requests(track.n)}"
     if track.stop is Stop.CURTAILED or worth is None:
         return "no continuation of this log within max_samples can certify"
-    if track.plan.estimand.name != "parity":
-        return "that the candidate is as good as the baseline is refuted"
+    what = {"parity": "parity rate", "preference": "mean preference"}
     rounded_up = math.ceil(worth * 1e4 - 1e-9) / 1e4
-    return f"a parity rate worth certifying ({rounded_up:.4f} or more) is refuted"
+    return (
+        f"a {what.get(track.plan.estimand.name, 'mean difference')} worth certifying "
+        f"({rounded_up:.4f} or more) is refuted"
+    )
 
 
 def _why_inconclusive(track: _Track, test: TestSpec, needed: float) -> str:

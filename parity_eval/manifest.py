@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from glob import escape
 from typing import Any
 
+from parity_eval import codec
 from parity_eval.records import ModelSpec, Price, Status, TaskName
 from parity_eval.study import Study, TaskSpec
 from parity_eval.summary import ArmSummary, RunSummary, TaskSummary
@@ -70,13 +71,14 @@ def may_route(arm: ArmSummary) -> bool:
 def _route(task: TaskSummary, spec: TaskSpec | None, study: Study) -> dict[str, Any]:
     chosen = route_of(task)
     by_name = {model.name: model for model in study.candidates}
+    rule_hash = _rule_hash(task, spec, study)
     base: dict[str, Any] = {
         "task": task.name,
         "match": dict(spec.match) if spec and spec.match else {"task": escape(task.name)},
         "kind": task.kind,
         "statement": task.statement,
         "fallback": {**_model(study.baseline.spec), "on": list(FALLBACK_ON)},
-        "arms": [_arm(arm, task) for arm in task.arms],
+        "arms": [_arm(arm, task, rule_hash) for arm in task.arms],
     }
     if chosen is None:
         return {**base, "model": _model(study.baseline.spec), "certified": False, "why": _why(task)}
@@ -105,7 +107,20 @@ def _why(task: TaskSummary) -> str:
     return "no certificate (" + ", ".join(parts) + ")"
 
 
-def _arm(arm: ArmSummary, task: TaskSummary) -> dict[str, Any]:
+def _rule_hash(task: TaskSummary, spec: TaskSpec | None, study: Study) -> str:
+    """Return the digest of all that makes a verdict of two answers."""
+    judge = study.judge
+    return codec.digest(
+        {
+            "kind": task.kind,
+            "rule": task.rule,
+            "configured": spec and [spec.rule, spec.scorers, spec.schema],
+            "judge": judge and [judge.spec.name, judge.spec.model, judge.rubric, judge.orders],
+        }
+    )
+
+
+def _arm(arm: ArmSummary, task: TaskSummary, rule_hash: str) -> dict[str, Any]:
     decision = arm.decision
     return {
         "candidate": decision.arm.candidate,
@@ -125,6 +140,7 @@ def _arm(arm: ArmSummary, task: TaskSummary) -> dict[str, Any]:
             "log_e_needed": decision.log_e_needed,
             "p_value": decision.p_value,
             "rule": task.rule,
+            "rule_hash": rule_hash,
             "order_hash": task.order_hash,
         },
         "economics": {

@@ -1,13 +1,11 @@
-"""The values that every other module speaks: frozen, without behaviour beyond reading themselves."""
+"""The values that every other module speaks: frozen, and without behaviour of their own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NewType, TypeAlias
 
-JsonValue: TypeAlias = (
-    "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"  # any JSON document
-)
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 JsonObject: TypeAlias = Mapping[str, JsonValue]
 
 RequestId = NewType("RequestId", str)
@@ -304,7 +302,7 @@ class Estimand:
 
     @property
     def null(self) -> float:
-        """The mean that a certificate refutes: the bar, minus the margin, or 0.5 minus the margin."""
+        """The mean that a certificate refutes: the bar, -margin, or 0.5 - margin."""
         if self.name == "parity":
             return self.bar or 0.0
         return (0.5 if self.name == "preference" else 0.0) - (self.margin or 0.0)

@@ -42,7 +42,7 @@ class ArmSummary:
     is_route: bool
     """Whether the manifest routes the task to this candidate."""
     blocked_by: RequestId | None
-    """A failing request with more than 1% of the traffic; it blocks the route until acknowledged."""
+    """A failing request with over 1% of the traffic; it blocks the route until acknowledged."""
     qualifications: tuple[str, ...]
     """What a reader of the certificate must know."""
     n_failed: int

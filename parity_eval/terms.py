@@ -28,27 +28,28 @@ class Orders:
 def study_hash(study: Study, fingerprint: str) -> str:
     """Return the digest of all that a certificate depends on; files count by content.
 
+    Prices, names of keys and acknowledged failures choose a route, but state nothing about answers.
+
     Args:
         study: The study.
         fingerprint: Fingerprint of its log.
     """
 
-    def model(spec: ModelSpec | None) -> ModelSpec | None:
-        if spec is None or spec.path is None:
-            return spec
-        return replace(spec, path=files_digest(spec.path, "a recording"))
+    def model(spec: ModelSpec) -> ModelSpec:
+        path = spec.path and files_digest(spec.path, "a recording")
+        return replace(spec, path=path, price=None, api_key_env=None)
 
-    judge, labels = study.judge, study.labels
+    second, judge, labels = study.baseline.second, study.judge, study.labels
     return codec.digest(
         {
             "log": fingerprint,
             "baseline": [model(study.baseline.spec), study.baseline.source],
-            "second": model(study.baseline.second),
+            "second": second and model(second),
             "candidates": [model(spec) for spec in study.candidates],
-            "judge": judge and replace(judge, spec=model(judge.spec) or judge.spec),
+            "judge": judge and replace(judge, spec=model(judge.spec)),
             "labels": labels and replace(labels, path=files_digest(labels.path, "labels")),
             "test": study.test,
-            "tasks": study.tasks,
+            "tasks": [replace(task, acknowledge=()) for task in study.tasks],
         }
     )
 
@@ -88,10 +89,11 @@ def fresh_orders(
             arm = Arm(task=design.spec.name, candidate=spec.name)
             by_arm[arm] = fresh
             to_register[design.spec.name, who] = [unit.digest for unit in fresh[:max_samples]]
-            if len(fresh) < len(units):
+            runs = sorted({spent[unit.digest] for unit in units if unit.digest in spent})
+            if runs:
                 notes.append(
                     f"{arm}: {len(units) - len(fresh)} of {len(units)} requests were shown to this "
-                    f"candidate under other terms ({', '.join(sorted(set(spent.values())))}) and "
-                    f"are refused; {len(fresh)} are fresh"
+                    f"candidate under other terms ({', '.join(runs)}) and are refused; "
+                    f"{len(fresh)} are fresh"
                 )
     return Orders(by_arm=by_arm, to_register=to_register, notes=tuple(notes))

@@ -53,7 +53,7 @@ Outcomes = Sequence[float | Observation | Missing | None]
 
 def request(request_id: str, text: str | None = None, **body: JsonValue) -> Request:
     messages: list[JsonValue] = [{"role": "user", "content": text or f"question {request_id}"}]
-    return Request(id=RequestId(request_id), body={"messages": messages, **body})
+    return Request(id=RequestId(request_id), body={"messages": messages} | body)
 
 
 def entry(

@@ -53,7 +53,8 @@ def show_summary(summary: RunSummary, written: Mapping[str, str], *, no_color: b
 
 def _near(path: str) -> str:
     """Return a path below the working folder as a relative one."""
-    return str(Path(path).relative_to(Path.cwd())) if Path(path).is_relative_to(Path.cwd()) else path
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 def _ask(worst_usd: float) -> bool:

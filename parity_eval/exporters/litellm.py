@@ -1,4 +1,4 @@
-"""Configuration of the LiteLLM proxy: one model group per task, with the baseline to fall back on."""
+"""Configuration of the LiteLLM proxy: a model group per task, with the baseline to fall back on."""
 
 import re
 from collections.abc import Mapping

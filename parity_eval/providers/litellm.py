@@ -19,9 +19,11 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from parity_eval.errors import ConfigError
-from parity_eval.records import Answer, Call, Finish, JsonValue, ModelSpec, Response
+from parity_eval.records import Answer, Call, JsonValue, ModelSpec, Response
 from parity_eval.wire import (
     address,
     annotate,
@@ -39,7 +41,7 @@ from parity_eval.wire import (
 _ENVIRONMENT: Final = {
     "LITELLM_MODE": "PRODUCTION",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+    
 }
 _STOLE_CREDENTIALS: Final = frozenset({"1.82.7", "1.82.8"})  # PYSEC-2026-2
 _CONNECT_S: Final = 10.0
@@ -116,8 +118,11 @@ class LiteLLM:
         if self.spec.api_base is None:
             self._check_redirect(route)
             return
+        host, port = address(self.spec)
+        if getproxies().get(urlsplit(self.spec.api_base).scheme) and not proxy_bypass(host):
+            return
         try:
-            socket.create_connection(address(self.spec), timeout=_CONNECT_S).close()
+            socket.create_connection((host, port), timeout=_CONNECT_S).close()
         except OSError as error:
             raise unreachable(self.spec, error) from error
 
@@ -133,7 +138,7 @@ class LiteLLM:
         body = request_body(call.request.body, self.spec.params)
         refused = self._refused(body)
         if refused:
-            return self._rejected(", ".join(map(repr, refused)))
+            return self._unsupported(f"does not take {', '.join(map(repr, refused))}")
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self.timeout_s):
@@ -157,8 +162,10 @@ class LiteLLM:
         """Close litellm's connections, those of other models too."""
         if "litellm" not in sys.modules:
             return
+        from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
         from litellm.llms.custom_httpx.async_client_cleanup import close_litellm_async_clients
 
+        await GLOBAL_LOGGING_WORKER.clear_queue()
         await close_litellm_async_clients()
 
     def _route(self) -> _Route:
@@ -200,13 +207,8 @@ class LiteLLM:
             return route.supported | {"messages"}
         return route.supported | _ALWAYS | _own_params(self.spec)
 
-    def _rejected(self, what: str) -> Response:
-        return Response(
-            text="",
-            finish=Finish.REJECTED,
-            detail=f"{self.spec.model} does not take {what}; "
-            "to leave a parameter out: params: {drop: [NAME]}",
-        )
+    def _unsupported(self, what: str) -> Answer:
+        return classify_error(None, "unsupported_parameter", None, f"{self.spec.model}: {what}")
 
     def _failure(self, error: Exception) -> tuple[Answer, Mapping[str, str]]:
         """Find out what went wrong: from the endpoint's own words, wherever litellm keeps them."""
@@ -219,7 +221,8 @@ class LiteLLM:
                 received = cause.response
                 return read_answer(received.status_code, _content(received)), received.headers
         if isinstance(error, litellm.UnsupportedParamsError):
-            return self._rejected(_first_line(error)), {}
+            said = str(error).removeprefix("litellm.UnsupportedParamsError: ")
+            return self._unsupported(said.split("To drop")[0]), {}
         if isinstance(error, litellm.Timeout):
             return classify_error(None, "timeout", None, _first_line(chain[-1])), {}
         if any(isinstance(cause, httpx.TransportError) for cause in chain):

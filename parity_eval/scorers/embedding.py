@@ -67,7 +67,7 @@ class Embedding:
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        is_model = self.backend.startswith(_SENTENCE_TRANSFORMERS)
+        is_model = str(self.backend).startswith(_SENTENCE_TRANSFORMERS)
         if not is_model and self.backend != _LEXICAL:
             raise ConfigError(
                 f"embedding.backend == {self.backend!r}, "

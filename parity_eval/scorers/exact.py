@@ -22,6 +22,7 @@ from parity_eval.answers import (
     shown,
     without_fence,
 )
+from parity_eval.errors import ConfigError
 from parity_eval.records import Pair, Request, Response, Score, ToolCall
 
 _LABEL_CHARS = 40
@@ -50,6 +51,10 @@ class Exact:
     cost: int = 0
 
     version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.compare_text, bool):
+            raise ConfigError(f"exact.compare_text == {self.compare_text!r}, must be true or false")
 
     def questions(self, pair: Pair) -> tuple[Request, ...]:  # noqa: ARG002 - asks nobody
         """Return nothing: this scorer needs no judge."""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from types import NoneType
 from typing import ClassVar
 
 from parity_eval.answers import (
@@ -130,12 +131,15 @@ class Judge:
     def __post_init__(self) -> None:
         for setting in ("max_request_chars", "max_answer_chars", "max_tokens"):
             value = getattr(self, setting)
-            if value < 1:
-                raise ConfigError(f"judge.{setting} == {value}, must be at least 1")
+            if not isinstance(value, int) or value < 1:
+                raise ConfigError(f"judge.{setting} == {value!r}, must be a whole number above 0")
+        for setting in ("rubric", "salt"):
+            value = getattr(self, setting)
+            if not isinstance(value, (str, NoneType)):
+                raise ConfigError(f"judge.{setting} == {value!r}, must be a text")
         if self.kind not in RUBRICS:
-            raise ConfigError(
-                f"judge.kind == {self.kind!r}; {nearest(self.kind, (kind.value for kind in RUBRICS))}"
-            )
+            kinds = [kind.value for kind in RUBRICS]
+            raise ConfigError(f"judge.kind == {self.kind!r}; {nearest(self.kind, kinds)}")
 
     def questions(self, pair: Pair) -> tuple[Request, ...]:
         """Return the two requests, baseline first and candidate first; none where all is clear."""

@@ -59,6 +59,8 @@ class Schema:
             raise ConfigError(
                 f"schema.strictness == {self.strictness!r}, must be 'fenced' or 'strict'"
             )
+        if self.schema is not None and not isinstance(self.schema, (Mapping, bool, str)):
+            raise ConfigError(f"schema.schema == {self.schema!r}, must be a JSON Schema")
 
     def check(self) -> None:
         """Refuse a configured schema that is not a schema.

@@ -2,15 +2,19 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parity_eval.stats.checks import FloatArray, IntArray
+from parity_eval.stats.finite_count import FiniteCount
 from parity_eval.stats.kernel import Kernel
 from parity_eval.stats.state import TIE, SequentialTest
 from parity_eval.stats.stopping import ArmDesign, Terms
+
+BinaryTest: TypeAlias = Kernel | FiniteCount
 
 NEVER = int(np.iinfo(np.int64).max)
 """A number of failures that no arm has."""
@@ -59,7 +63,7 @@ def boundaries(design: ArmDesign) -> Boundaries:
         Its boundaries.
 
     Raises:
-        ValueError: If the scores are not in [0, 1].
+        ValueError: If the scores are not in [0, 1], or their order matters.
 
     Guarantee:
         Exact: the evidence depends on the number of failures, not on their order, and falls with
@@ -96,11 +100,24 @@ def boundaries(design: ArmDesign) -> Boundaries:
     )
 
 
-def certification_starts(kernel: Kernel, *, n_max: int, log_threshold: float) -> IntArray:
+def only_certify(rules: Boundaries) -> Boundaries:
+    """Leave out all negative stops.
+
+    Args:
+        rules: Boundaries.
+
+    Returns:
+        The same without them.
+    """
+    never = np.full(rules.terms.n_max + 1, NEVER)
+    return replace(rules, below_bar=never, futile=never, curtailed=never)
+
+
+def certification_starts(test: BinaryTest, *, n_max: int, log_threshold: float) -> IntArray:
     """Return from which number of units on each number of failures is few enough.
 
     Args:
-        kernel: A certification kernel for scores in [0, 1].
+        test: A certification test of scores 0 and 1.
         n_max: The most units.
         log_threshold: Natural logarithm of the evidence that certifies.
 
@@ -109,14 +126,14 @@ def certification_starts(kernel: Kernel, *, n_max: int, log_threshold: float) ->
         entries as there are numbers of failures that can certify by `n_max`.
 
     Guarantee:
-        Exact up to the tie tolerance of the kernel.
+        Exact up to the tie tolerance.
 
     References:
         Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, 2024.
     """
 
     def too_little(units: IntArray, failures: IntArray) -> NDArray[np.bool_]:
-        return _log_e(kernel, units, failures) < log_threshold - TIE
+        return _log_e(test, units, failures) < log_threshold - TIE
 
     all_units = np.array([n_max])
     most = _last(lambda f: ~too_little(all_units, f), np.array([-1]), all_units)
@@ -124,17 +141,17 @@ def certification_starts(kernel: Kernel, *, n_max: int, log_threshold: float) ->
     return _last(lambda n: too_little(n, failures), failures - 1, np.full(len(failures), n_max)) + 1
 
 
-def _binary(test: SequentialTest) -> Kernel:
-    if not isinstance(test, Kernel) or (test.lower, test.upper) != (0.0, 1.0):
-        raise ValueError(f"test == {test!r}, must be a kernel for scores in [0, 1]")
-    return test
+def _binary(test: SequentialTest) -> BinaryTest:
+    if isinstance(test, (Kernel, FiniteCount)) and (test.lower, test.upper) == (0.0, 1.0):
+        return test
+    raise ValueError(f"test == {test!r}, must be a test of scores in [0, 1] whose order is free")
 
 
-def _fewest_failures(kernel: Kernel, n_max: int, log_threshold: float) -> IntArray:
+def _fewest_failures(test: BinaryTest, n_max: int, log_threshold: float) -> IntArray:
     """Return, for each n, the fewest failures with which a mirrored test reaches a threshold."""
 
     def reached(units: IntArray, failures: IntArray) -> NDArray[np.bool_]:
-        return _log_e(kernel, units, failures) >= log_threshold - TIE
+        return _log_e(test, units, failures) >= log_threshold - TIE
 
     all_units = np.array([n_max])
     most = _last(lambda f: ~reached(all_units, f), np.array([-1]), all_units)
@@ -157,12 +174,15 @@ def _last(
     return low
 
 
-def _log_e(kernel: Kernel, units: IntArray, failures: IntArray) -> FloatArray:
-    passed, failed = kernel.log_factors(np.array([1.0, 0.0]), kernel.worst)
-    return kernel.nodes.log_mixture(_times(units - failures, passed) + _times(failures, failed))
+def _log_e(test: BinaryTest, units: IntArray, failures: IntArray) -> FloatArray:
+    passes, fails = np.broadcast_arrays(np.maximum(units - failures, 0), failures)
+    if isinstance(test, FiniteCount):
+        return test.log_e_many(passes, fails)
+    passed, failed = test.log_factors(np.array([1.0, 0.0]), test.worst)
+    return test.nodes.log_mixture(_times(passes, passed) + _times(fails, failed))
 
 
 def _times(counts: IntArray, factors: FloatArray) -> FloatArray:
-    """Multiply; zero times minus infinity is zero, as are counts where bisection has ended."""
-    times = np.maximum(counts, 0)[:, np.newaxis]
-    return times * np.where(times == 0, 0.0, factors)
+    """Multiply; zero times minus infinity is zero."""
+    times = counts[:, np.newaxis]
+    return np.asarray(times * np.where(times == 0, 0.0, factors), dtype=np.float64)

@@ -27,6 +27,9 @@ from parity_eval.stats.kernel import Side
 from parity_eval.stats.nodes import Prior
 from parity_eval.stats.state import TIE
 
+_LOWEST = np.finfo(np.float64).min
+_CHUNK = 512
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiniteCount:
@@ -86,11 +89,30 @@ class FiniteCount:
         Raises:
             ValueError: If a count is negative or there are more prompts than the log has.
         """
-        check_count(passes, "passes")
-        check_count(fails, "fails")
-        if passes + fails > self.size:
-            raise ValueError(f"passes + fails == {passes + fails}, must be <= {self.size}")
-        return self._log_e(self._edge, *self._oriented(passes, fails))
+        seen = np.array([check_count(passes, "passes")]), np.array([check_count(fails, "fails")])
+        return float(self.log_e_many(*seen)[0])
+
+    def log_e_many(self, passes: IntArray, fails: IntArray) -> FloatArray:
+        """Return the log e-value for many counts at once.
+
+        Args:
+            passes: Passes among the prompts drawn so far, shape (n,).
+            fails: Failures among them, shape (n,).
+
+        Returns:
+            log E, shape (n,).
+
+        Raises:
+            ValueError: If there are more prompts than the log has.
+        """
+        drawn = passes + fails
+        if (drawn > self.size).any():
+            raise ValueError(f"passes + fails == {drawn.max()}, must be <= {self.size}")
+        found = [
+            self._log_e(self._edge, *self._oriented(passes[part], fails[part]))
+            for part in np.array_split(np.arange(len(drawn)), len(drawn) // _CHUNK + 1)
+        ]
+        return np.concatenate(found)
 
     def bound(self, values: ArrayLike, counts: ArrayLike | None, *, alpha: float) -> float:
         """Return the confidence bound for the share of passes in the log.
@@ -128,10 +150,10 @@ class FiniteCount:
             ValueError: If a count is negative or alpha is not in (0, 1).
         """
         target = -math.log(check_probability(alpha, "alpha")) - TIE
-        seen = self._oriented(passes, fails)
+        hits, misses = self._oriented(np.array([passes]), np.array([fails]))
         # Fewer in the log than were drawn is impossible.
-        for edge in range(seen[0], self.size):
-            if self._log_e(edge, *seen) < target:
+        for edge in range(int(hits[0]), self.size):
+            if self._log_e(edge, hits, misses)[0] < target:
                 return edge
         return self.size
 
@@ -184,9 +206,9 @@ class FiniteCount:
         outcomes = check_outcomes(scores)
         passes = memory[0] + np.cumsum(outcomes)
         fails = memory[1] + np.cumsum(1 - outcomes)
-        path = np.array([self.log_e(int(s), int(f)) for s, f in zip(passes, fails, strict=True)])
         if not len(outcomes):
-            return memory, path
+            return memory, np.empty(0)
+        path = self.log_e_many(passes.astype(np.int64), fails.astype(np.int64))
         return (float(passes[-1]), float(fails[-1])), path
 
     def log_e_after(self, memory: tuple[float, ...], score: float, times: int) -> float:
@@ -207,30 +229,34 @@ class FiniteCount:
     def _edge(self) -> int:
         return self.null_count if self.side == "above" else self.size - self.null_count
 
-    def _oriented(self, passes: int, fails: int) -> tuple[int, int]:
+    def _oriented(self, passes: IntArray, fails: IntArray) -> tuple[IntArray, IntArray]:
         return (passes, fails) if self.side == "above" else (fails, passes)
 
-    def _log_e(self, edge: int, hits: int, misses: int) -> float:
-        """Return log E against "at most `edge` hits in the log"."""
-        if hits + misses == 0:
-            return 0.0
-        if hits > edge:
-            return math.inf
+    def _log_e(self, edge: int, hits: IntArray, misses: IntArray) -> FloatArray:
+        """Return log E against "at most `edge` hits in the log", shape (n,)."""
         first = edge + max(1, math.ceil(self.c_min * (self.size - edge) - 1e-12))
         counts = np.arange(first, self.size + 1)
-        counts = counts[(counts >= hits) & (self.size - counts >= misses)]
-        if not len(counts):
-            return -math.inf
-        likelihood = self._log_ways(counts, hits, misses)
-        likelihood = likelihood - self._log_ways(np.array([edge]), hits, misses)
-        weights = _log_prior(self.prior, edge, first, self.size)[counts - first]
-        return float(np.logaddexp.reduce(likelihood + weights))
+        ratios = self._log_ways(counts, hits, misses)
+        at_edge = self._log_ways(np.array([edge]), hits, misses)
+        # Where the edge is impossible, so are all alternatives, or the null is.
+        ratios -= np.where(np.isneginf(at_edge), 0.0, at_edge)
+        ratios += _log_prior(self.prior, edge, first, self.size)
+        top = np.maximum(ratios.max(axis=1, keepdims=True), _LOWEST)
+        with np.errstate(divide="ignore"):
+            mixed = top[:, 0] + np.log(np.exp(ratios - top).sum(axis=1))
+        mixed = np.where(hits > edge, math.inf, mixed)
+        return np.where(hits + misses == 0, 0.0, mixed)
 
-    def _log_ways(self, counts: IntArray, hits: int, misses: int) -> FloatArray:
-        """Return log C(k, hits) + log C(size - k, misses), without what all k share."""
+    def _log_ways(self, counts: IntArray, hits: IntArray, misses: IntArray) -> FloatArray:
+        """Return log C(k, hits) + log C(size - k, misses) but for what all k share, (n, k)."""
         table = _log_factorials(self.size)
+        left = counts - hits[:, np.newaxis]
         rest = self.size - counts
-        return table[counts] - table[counts - hits] + table[rest] - table[rest - misses]
+        left_over = rest - misses[:, np.newaxis]
+        possible = (left >= 0) & (left_over >= 0)
+        ways = table[counts] + table[rest]
+        ways = ways - table[np.maximum(left, 0)] - table[np.maximum(left_over, 0)]
+        return np.where(possible, ways, -math.inf)
 
 
 def check_outcomes(values: ArrayLike) -> FloatArray:

@@ -189,8 +189,11 @@ def log_factors(
         log(1 + c r), shape (n, bets) or (bets,); minus infinity where a bet loses everything.
     """
     increments = np.maximum((scores - null) / (null - np.asarray(worst)), -1.0)
+    growth = np.multiply.outer(increments, nodes.c)
+    if nodes.fractions[-1] < 1.0:
+        return np.asarray(np.log1p(growth))
     with np.errstate(divide="ignore"):
-        return np.log1p(np.multiply.outer(increments, nodes.c))
+        return np.asarray(np.log1p(growth))
 
 
 def certify_kernel(

@@ -53,11 +53,13 @@ class BetNodes:
             Log wealth of the mixture, shape (...).
         """
         weighted = log_wealth + self.log_w
-        top = weighted.max(axis=-1)
+        top = weighted.max(axis=-1, keepdims=True)
+        if top.size == 1 and top.item() > -math.inf:
+            return np.asarray(top[..., 0] + np.log(np.exp(weighted - top).sum(axis=-1)))
         # A mixture that has lost everything stays at minus infinity instead of NaN.
         top = np.maximum(top, _LOWEST)
         with np.errstate(divide="ignore"):
-            return np.asarray(top + np.log(np.exp(weighted - top[..., np.newaxis]).sum(axis=-1)))
+            return np.asarray(top[..., 0] + np.log(np.exp(weighted - top).sum(axis=-1)))
 
 
 @lru_cache(maxsize=1024)

@@ -217,21 +217,25 @@ def smallest_rate(bar: float, terms: Terms, *, power: float = 0.8) -> float | No
     return float(brentq(lambda p: _power(starts, p) - power, bar, 1.0, xtol=1e-13, rtol=1e-14))
 
 
-def operating(rules: Boundaries, rates: Sequence[float]) -> tuple[Operating, ...]:
+def operating(
+    rules: Boundaries, rates: Sequence[float], *, log_size: int | None = None
+) -> tuple[Operating, ...]:
     """Follow all ways an arm can go at each assumed rate.
 
     Args:
         rules: The arm's boundaries.
         rates: True rates, each in [0, 1].
+        log_size: Draw without replacement from a log of this size, whose number of passes is the
+            rate's share of it, rounded; endless traffic if omitted.
 
     Returns:
         The behaviour at each rate.
 
     Raises:
-        ValueError: If a rate is not in [0, 1].
+        ValueError: If a rate is not in [0, 1] or the log is smaller than the budget.
 
     Guarantee:
-        Exact for independent binary outcomes, guards included.
+        Exact for independent binary outcomes, or for a random order of the log; guards included.
 
     References:
         Jennison and Turnbull, Group sequential methods, 2000, chapter 12.
@@ -244,7 +248,9 @@ def operating(rules: Boundaries, rates: Sequence[float]) -> tuple[Operating, ...
         (True, 78.0)
     """
     assumed = np.array([check_number(p, "rate", (">=", 0), ("<=", 1)) for p in rates])
-    stops = _recursion(rules, assumed)
+    if log_size is not None:
+        check_count(log_size, "log_size", at_least=rules.terms.n_max)
+    stops = _recursion(rules, assumed, log_size)
     n = np.arange(rules.terms.n_max + 1)
     found = []
     for rate, by_reason in zip(assumed.tolist(), stops, strict=True):
@@ -262,7 +268,7 @@ def operating(rules: Boundaries, rates: Sequence[float]) -> tuple[Operating, ...
     return tuple(found)
 
 
-def _recursion(rules: Boundaries, rates: FloatArray) -> FloatArray:
+def _recursion(rules: Boundaries, rates: FloatArray, log_size: int | None) -> FloatArray:
     """Return the chance to stop at each n for each reason but exhaustion, (rates, stops, n)."""
     terms = rules.terms
     stops = np.zeros((len(rates), len(Stop), terms.n_max + 1))
@@ -270,12 +276,15 @@ def _recursion(rules: Boundaries, rates: FloatArray) -> FloatArray:
     alive[:, 0] = 1.0
     # Runs with enough evidence that wait for the guard min_n.
     waiting = np.zeros_like(alive)
-    passed, failed = rates[:, None], 1.0 - rates[:, None]
+    failed = 1.0 - rates[:, np.newaxis]
     for n in range(1, terms.n_max + 1):
-        _step(alive, passed, failed)
+        if log_size is not None:
+            left = np.round(log_size * (1.0 - rates))[:, np.newaxis] - np.arange(alive.shape[1])
+            failed = np.clip(left / (log_size - n + 1), 0.0, 1.0)
+        _step(alive, failed)
         enough = rules.certify[n] + 1
         if n <= terms.min_n:
-            _step(waiting, passed, failed)
+            _step(waiting, failed)
             waiting[:, :enough] += alive[:, :enough]
             alive[:, :enough] = 0.0
             if n == terms.min_n:
@@ -290,10 +299,10 @@ def _recursion(rules: Boundaries, rates: FloatArray) -> FloatArray:
     return stops
 
 
-def _step(mass: FloatArray, passed: FloatArray, failed: FloatArray) -> None:
-    shifted = failed * mass[:, :-1]
-    mass *= passed
-    mass[:, 1:] += shifted
+def _step(mass: FloatArray, failed: FloatArray) -> None:
+    shifted = failed * mass
+    mass -= shifted
+    mass[:, 1:] += shifted[:, :-1]
 
 
 def _stop_negative(

@@ -158,20 +158,23 @@ def completion_body(response: Response, model: str) -> dict[str, JsonValue]:
 def read_answer(status: int, raw: bytes) -> Answer:
     """Turn what an endpoint sent back into a response or a hole.
 
-    An error body under status 200 is what the error says it is; where it says nothing that we
-    know, it is a response with `Finish.INVALID`.
+    Under status 200, an error body is what the error says it is; where it says nothing that we
+    know, it is a response with `Finish.INVALID`, like every other body that is not a completion.
+    JSON that breaks off was lost on the way: no model wrote that, so it is missing.
 
     Args:
         status: HTTP status.
         raw: Body as received.
 
     Returns:
-        The answer, without a latency.
+        The answer.
     """
     body = _decode(raw)
     is_ok = status // 100 == _SUCCESS
     error = error_object(body)
     if error is None:
+        if is_ok and isinstance(body, str) and body.lstrip().startswith(("{", "[")):
+            return classify_error(None, "network", None, f"the body is broken JSON: {body}")
         if is_ok:
             return parse_completion(body)
         return classify_error(status, None, None, body if isinstance(body, str) else dumps(body))

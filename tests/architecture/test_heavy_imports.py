@@ -5,8 +5,8 @@ import sys
 import pytest
 
 HEAVY = (
-    "litellm", "pandas", "scipy", "numpy", "statsmodels", "sentence_transformers", "torch", "duckdb",
-    "jsonschema", "aiohttp", "jinja2", "msgspec", "yaml",
+    "litellm", "pandas", "scipy", "numpy", "statsmodels", "sentence_transformers", "torch",
+    "duckdb", "jsonschema", "aiohttp", "jinja2", "msgspec", "yaml",
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from time import process_time
+from typing import Any
 
 import pytest
 from answer_pairs import calls, pair, text
@@ -30,7 +31,8 @@ def recorded() -> RecordedJudge:
 
 
 SCHEMA: JsonObject = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^a+$"}}}
-BUILT: dict[str, Callable[[], Scorer]] = {
+# Any: the type checker takes the protocol's attributes for settable, and ours are frozen.
+BUILT: dict[str, Callable[[], Any]] = {
     "embedding": Embedding,
     "exact": Exact,
     "exact, calls only": lambda: Exact(compare_text=False),
@@ -83,7 +85,8 @@ JUDGED = text('Fine.\n{"reason": "fine", "winner": "tie"}')
 
 @pytest.fixture(params=BUILT)
 def scorer(request: pytest.FixtureRequest) -> Scorer:
-    return BUILT[request.param]()
+    built: Scorer = BUILT[request.param]()
+    return built
 
 
 def scored(scorer: Scorer, of: Pair, answer: Response = JUDGED) -> Score | Unscored:
@@ -177,8 +180,9 @@ def test_two_refusals_pass(scorer: Scorer) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_survives_whatever_a_judge_says(name: str) -> None:
     of = pair("an answer", "another answer", BODY)
-    found = scored(Judge(), of, text(HOSTILE[name]))
-    assert found == scored(Judge(), of, text(HOSTILE[name]))
+    judge = BUILT["judge"]()
+    found = scored(judge, of, text(HOSTILE[name]))
+    assert found == scored(judge, of, text(HOSTILE[name]))
     assert found.reason.isprintable()
     codec.encode(found)
 

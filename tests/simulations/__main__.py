@@ -1,7 +1,7 @@
 """Measure error rates, efficiency and speed of parity_eval.stats into reports/measured.
 
-    python -m tests.simulations             all tables
-    python -m tests.simulations validity    one of them
+python -m tests.simulations             all tables
+python -m tests.simulations validity    one of them
 """
 
 import importlib

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy.special import betaincinv, ndtri
+from simulations.streams import from_law
+from simulations.tables import error, table, write
 
 from parity_eval.stats.boundaries import NEVER, Boundaries, boundaries
 from parity_eval.stats.checks import FloatArray, IntArray
 from parity_eval.stats.planner import operating
 from parity_eval.stats.stopping import Stop, Terms, parity_design
-from simulations.streams import from_law
-from simulations.tables import error, table, write
 
 HORIZON = 5_000
 FIRST_LOOK = 30
@@ -85,9 +85,7 @@ def _peeked(
 
 def _certified(certify: IntArray, terms: Terms, rate: float) -> float:
     never = np.full(HORIZON + 1, NEVER)
-    rules = Boundaries(
-        terms=terms, certify=certify, below_bar=never, futile=never, curtailed=never
-    )
+    rules = Boundaries(terms=terms, certify=certify, below_bar=never, futile=never, curtailed=never)
     (found,) = operating(rules, [rate])
     return found.probability[Stop.CERTIFIED]
 
@@ -116,5 +114,3 @@ def _highest_z(drawn: IntArray, margin: float) -> FloatArray:
         z = (mean + margin) * np.sqrt(n) / np.sqrt(np.maximum(variance, 0))
     z = z[:, FIRST_LOOK - 1 :]
     return np.stack([z[:, ::every].max(axis=1) for every in EVERY], axis=1)
-
-

@@ -1,35 +1,40 @@
 """Many independent runs of the kernel at once, for several levels, in linear space.
 
-A wealth of less than 1e-60 is lifted to that, which spares slow denormal numbers and can only
-make certificates more frequent.
+In single precision, whose rounding moves the wealth by less than a thousandth over 5,000 units. A
+wealth of less than 1e-30 is lifted to that, which spares slow denormal numbers and can only make
+certificates more frequent.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parity_eval.stats.checks import FloatArray, IntArray
 from parity_eval.stats.kernel import Kernel
 
-_LEAST = 1e-60
-_LIFT_EVERY = 16
-_CHUNK = 2_000
+_LEAST = np.float32(1e-30)
+_LIFT_EVERY = 4
+_CHUNK = 1_000
 _CHUNK_OF_TERMS = 500
+
+
+Single: TypeAlias = NDArray[np.float32]
 
 
 class Bets(NamedTuple):
     """The bets of several kernels side by side, and how each mixes its own."""
 
-    fractions: FloatArray
+    fractions: Single
     """Shape (bets of all kernels,)."""
-    mixing: FloatArray
+    mixing: Single
     """Shape (bets of all kernels, kernels)."""
 
 
 def side_by_side(kernels: Sequence[Kernel]) -> Bets:
-    fractions = np.concatenate([kernel.nodes.c for kernel in kernels])
-    mixing = np.zeros((len(fractions), len(kernels)))
+    fractions = np.concatenate([kernel.nodes.c for kernel in kernels]).astype(np.float32)
+    mixing = np.zeros((len(fractions), len(kernels)), dtype=np.float32)
     first = 0
     for k, kernel in enumerate(kernels):
         last = first + len(kernel.nodes.c)
@@ -59,12 +64,12 @@ def highest_wealth(
         )
         for kernel in kernels
     ]
-    factors = 1 + np.concatenate(increments, axis=1)
+    factors = (1 + np.concatenate(increments, axis=1)).astype(np.float32)
     found = []
     for first in range(0, runs, _CHUNK):
         size = min(_CHUNK, runs - first)
-        drawn = draw(rng, size, horizon)
-        found.append(_highest(bets, horizon, size, lambda t, drawn=drawn: factors[drawn[:, t]]))
+        drawn = np.ascontiguousarray(draw(rng, size, horizon).T)
+        found.append(_highest(bets, size, (factors.take(units, axis=0) for units in drawn)))
     return np.concatenate(found)
 
 
@@ -86,32 +91,28 @@ def highest_wealth_of_terms(
     for first in range(0, runs, _CHUNK_OF_TERMS):
         size = min(_CHUNK_OF_TERMS, runs - first)
         terms, limits = make(rng, size, horizon)
-        terms -= null
-        terms /= null - limits
-        found.append(
-            _highest(
-                bets, horizon, size, lambda t, r=terms: 1 + np.outer(r[t], bets.fractions)
-            )
-        )
+        increments = ((terms - null) / (null - limits)).astype(np.float32)
+        one = np.float32(1)
+        found.append(_highest(bets, size, (one + np.outer(r, bets.fractions) for r in increments)))
     return np.concatenate(found)
 
 
-def _highest(
-    bets: Bets, horizon: int, runs: int, factors_at: Callable[[int], FloatArray]
-) -> FloatArray:
-    wealth = np.ones((runs, len(bets.fractions)))
-    highest = np.zeros((runs, bets.mixing.shape[1]))
-    for t in range(horizon):
-        wealth *= factors_at(t)
+def _highest(bets: Bets, runs: int, factors: Iterator[Single]) -> FloatArray:
+    wealth = np.ones((runs, len(bets.fractions)), dtype=np.float32)
+    mixed = np.empty((runs, bets.mixing.shape[1]), dtype=np.float32)
+    highest = np.zeros_like(mixed)
+    for t, factor in enumerate(factors):
+        wealth *= factor
         if t % _LIFT_EVERY == 0:
             np.maximum(wealth, _LEAST, out=wealth)
-        np.maximum(highest, wealth @ bets.mixing, out=highest)
-    return highest
+        np.matmul(wealth, bets.mixing, out=mixed)
+        np.maximum(highest, mixed, out=highest)
+    return highest.astype(np.float64)
 
 
 def false_shares(highest: FloatArray, alphas: Sequence[float]) -> list[float]:
     """Share of runs whose wealth reached 1 / alpha in the column of each alpha."""
-    thresholds = (1 - 1e-9) / np.asarray(alphas)
+    thresholds = (1 - 1e-6) / np.asarray(alphas)
     return [float(value) for value in (highest >= thresholds).mean(axis=0)]
 
 

@@ -4,6 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from simulations.streams import (
+    false_shares,
+    from_law,
+    highest_wealth,
+    highest_wealth_of_terms,
+)
+from simulations.tables import error, table, within, write
 
 from parity_eval.stats.boundaries import boundaries
 from parity_eval.stats.checks import FloatArray
@@ -14,13 +21,6 @@ from parity_eval.stats.noise_floor import floor_subsample, noise_floor_kernel
 from parity_eval.stats.paired import not_better_kernel, not_worse_kernel
 from parity_eval.stats.planner import operating
 from parity_eval.stats.stopping import Stop, Terms, parity_design
-from simulations.streams import (
-    false_shares,
-    from_law,
-    highest_wealth,
-    highest_wealth_of_terms,
-)
-from simulations.tables import error, table, within, write
 
 RUNS = 20_000
 HORIZON = 5_000
@@ -99,19 +99,39 @@ def _laws() -> Iterator[Case]:
         chances = tuple(w * bar**k * (1 - bar) ** (4 - k) for k, w in enumerate(ways))
         yield Case("graded, five levels", f"mean {bar}", grades, chances, _at_bar(bar))
         low = 1 - bar
-        yield Case("graded, 0 / half / 1", f"mean {bar}", (0.0, 0.5, 1.0),
-                   (low / 2, low, 1 - 1.5 * low), _at_bar(bar))
+        yield Case(
+            "graded, 0 / half / 1",
+            f"mean {bar}",
+            (0.0, 0.5, 1.0),
+            (low / 2, low, 1 - 1.5 * low),
+            _at_bar(bar),
+        )
     for margin, better in ((0.02, 0.0), (0.05, 0.0), (0.02, 0.02), (0.05, 0.05), (0.1, 0.1)):
         chances = (better + margin, 1 - 2 * better - margin, better)
-        yield Case(f"quality, paired; better {better}", f"difference -{margin}",
-                   (-1.0, 0.0, 1.0), chances, _not_worse(margin))
+        yield Case(
+            f"quality, paired; better {better}",
+            f"difference -{margin}",
+            (-1.0, 0.0, 1.0),
+            chances,
+            _not_worse(margin),
+        )
     spread = (0.1, 0.25, 0.45, 0.15, 0.05)
-    yield Case("quality, paired and graded", "difference -0.05", (-0.5, -0.25, 0.0, 0.25, 0.5),
-               spread, _not_worse(0.05))
+    yield Case(
+        "quality, paired and graded",
+        "difference -0.05",
+        (-0.5, -0.25, 0.0, 0.25, 0.5),
+        spread,
+        _not_worse(0.05),
+    )
     for margin, ties in ((0.05, 0.2), (0.1, 0.6)):
         win = 0.5 - margin - ties / 2
-        yield Case(f"preference; ties {ties}", f"mean {0.5 - margin}", (0.0, 0.5, 1.0),
-                   (1 - win - ties, ties, win), _at_bar(0.5 - margin))
+        yield Case(
+            f"preference; ties {ties}",
+            f"mean {0.5 - margin}",
+            (0.0, 0.5, 1.0),
+            (1 - win - ties, ties, win),
+            _at_bar(0.5 - margin),
+        )
 
 
 def _at_bar(bar: float) -> Callable[[float], Kernel]:
@@ -154,13 +174,16 @@ def _equivalence(rng: np.random.Generator) -> str:
 
 
 def _subsampled(rng: np.random.Generator) -> str:
-    rows = []
-    for chances in ((1.0, 1.0), (1.0, 0.25), (0.5, 0.25)):
-        for floor in (0.95, 0.9):
-            rows.append(_floor_row(chances, floor, rng))
-    for chances in ((1.0, 0.25), (0.5, 0.25)):
-        for bar in (0.8, 0.9, 0.95):
-            rows.append(_label_row(chances, bar, 0.5, rng))
+    rows = [
+        _floor_row(chances, floor, rng)
+        for chances in ((1.0, 1.0), (1.0, 0.25), (0.5, 0.25))
+        for floor in (0.95, 0.9)
+    ]
+    rows += [
+        _label_row(chances, bar, 0.5, rng)
+        for chances in ((1.0, 0.25), (0.5, 0.25))
+        for bar in (0.8, 0.9, 0.95)
+    ]
     rows.append(_label_row((1.0, 0.25), 0.95, 0.9, rng))
     return table(_header("estimand", "truth", "chances"), rows)
 

@@ -140,6 +140,7 @@ def test_leaves_what_is_not_one_fence_around_all(given: str) -> None:
         ("[" * 100 + "]" * 100, None),
         ("[" + ", ".join(["[]"] * 500) + "]", [[]] * 500),
         ("1" * 400, int("1" * 400)),
+        ('"' + "x" * 1_999_998 + '"', "x" * 1_999_998),
     ],
 )
 def test_reads_json(given: str, value: JsonValue) -> None:
@@ -254,8 +255,9 @@ def test_equal_wide_and_deep_documents_take_linear_time() -> None:
         ("a\nb", "'a b'"),
         ("a\x00b", "'a<U+0000>b'"),
         ("\ud800", "'<U+D800>'"),
-        ("a\u200bb", "'a<ZERO WIDTH SPACE>b'"),
+        ("a\u200bb", "'a<U+200B>b'"),
         ("é👍", "'é👍'"),
+        ("x" * 60, f"'{'x' * 60}'"),
         ("x" * 61, f"'{'x' * 60}…'"),
     ],
 )
@@ -269,6 +271,6 @@ def test_clipped_text_can_be_encoded() -> None:
 
 
 def test_renders_text_and_calls() -> None:
-    both = calls(("find", '{"b":1,"a":2}'), ("stop", "{oops"), beside=" On it. ")
-    assert rendered(both) == 'On it.\n[calls find({"a": 2, "b": 1})]\n[calls stop({oops)]'
+    both = calls(("find", '{"b":"\\u00e9","a":2}'), ("stop", "{oops"), beside=" On it. ")
+    assert rendered(both) == 'On it.\n[calls find({"a": 2, "b": "é"})]\n[calls stop({oops)]'
     assert rendered(calls(("stop", " "))) == "[calls stop({})]"

@@ -84,11 +84,19 @@ class TestOneArm:
         assert brief(found) == ("futile", 50)
         assert found.reason == "a parity rate worth certifying (0.9775 or more) is refuted"
 
-    def test_futility_of_a_difference_is_about_the_baseline(self) -> None:
-        what = estimand("quality", 0.05)
-        found = Table({A: [-1.0, 0.0] * 50}, what, worth=0.0).decisions()[A]
-        assert brief(found) == ("futile", 11)
-        assert found.reason == "that the candidate is as good as the baseline is refuted"
+    @pytest.mark.parametrize(
+        ("what", "worth", "outcomes", "words"),
+        [
+            (estimand("quality", 0.05), -0.025, [-1.0, 0.0], "mean difference"),
+            (estimand("preference", 0.05), 0.475, [0.5, 0.0], "mean preference"),
+        ],
+    )
+    def test_futility_says_what_it_is_about(
+        self, what: Estimand, worth: float, outcomes: list[float], words: str
+    ) -> None:
+        found = Table({A: outcomes * 50}, what, worth=worth).decisions()[A]
+        assert found.status is Status.FUTILE
+        assert found.reason == f"a {words} worth certifying ({worth:.4f} or more) is refuted"
 
     def test_the_end_of_the_log(self) -> None:
         found = only([0.5, 0.4] * 20, estimand("preference", 0.05))

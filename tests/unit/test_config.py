@@ -192,7 +192,7 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
 def test_an_unknown_task_flag_names_the_nearest(tmp_path: Path) -> None:
     path = tmp_path / "parity.yaml"
     path.write_text(GOOD, encoding="utf-8")
-    with pytest.raises(ConfigError, match="--task triag: no such task; did you mean 'triage'?"):
+    with pytest.raises(ConfigError, match=r"--task triag: no such task; did you mean 'triage'\?"):
         read(path, {}, tasks=["triag"])
 
 

@@ -54,6 +54,7 @@ class Script:
         """Nothing can be wrong."""
 
     async def complete(self, call: Call) -> Answer:
+        assert call.key
         self.n_calls += 1
         if self.gate:
             await self.gate()
@@ -140,7 +141,8 @@ def test_a_reservation_that_was_never_settled_counts_as_spent() -> None:
 
 @pytest.mark.parametrize("hole", [Hole.NETWORK, Hole.RATE_LIMIT, Hole.SERVER, Hole.TIMEOUT])
 def test_what_can_be_retried_is_retried(hole: Hole) -> None:
-    script, journal, waits = Script(Missing(hole=hole, detail=""), GOOD), Journal(), []
+    script, journal = Script(Missing(hole=hole, detail=""), GOOD), Journal()
+    waits: list[float] = []
     books = replay(script, journal, waits=waits)
     assert asyncio.run(books.answer(call())) == GOOD
     assert journal.kinds() == ["reserve", "attempt", "answer"]
@@ -216,7 +218,7 @@ def test_settled_and_reserved_dollars_never_exceed_the_budget(limit: float) -> N
 
 def test_the_bound_covers_what_a_call_can_cost() -> None:
     asked = call(max_tokens=10)
-    # {"max_tokens":10,"messages":[{"content":"x","role":"user"}]} has 60 bytes, at a dollar a token;
+    # {"max_tokens":10,"messages":[{"content":"x","role":"user"}]} has 60 bytes, at a dollar each;
     # ten tokens of answer cost two dollars each.
     assert cost_bound(asked) == 60 + 20
 

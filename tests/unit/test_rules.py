@@ -164,6 +164,7 @@ def test_no_verdict_on_an_open_rule() -> None:
         (All((Not(SCHEMA), EXACT)), "not schema and exact"),
         (Not(Not(EXACT)), "not not exact"),
         (All((AnyOf((EXACT,)),)), "exact"),
+        (All((AnyOf((EXACT,)), JUDGE)), "exact and judge"),
     ],
 )
 def test_describes_in_words(rule: Rule, words: str) -> None:

@@ -388,11 +388,15 @@ class TestReadAnswer:
         raw = json.dumps(body({"content": "hi"})).encode()
         assert wire.read_answer(200, raw) == Response(text="hi")
 
-    @pytest.mark.parametrize(
-        "raw", [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000, b"<html>", b'{"choices": [{"mess']
-    )
-    def test_any_bytes_under_200_are_an_invalid_response(self, raw: bytes) -> None:
+    @pytest.mark.parametrize("raw", [b"", b" \n", b"\xff\xfe\x00", b"<html>", b"data: {}", b"7"])
+    def test_what_is_not_a_completion_is_an_invalid_response(self, raw: bytes) -> None:
         assert kind_of(wire.read_answer(200, raw)) is Finish.INVALID
+
+    @pytest.mark.parametrize("raw", [b"{", b' {"choices": [{"mess', b"[" * 100_000, b"{nonsense}"])
+    def test_json_that_breaks_off_was_lost_on_the_way(self, raw: bytes) -> None:
+        answer = wire.read_answer(200, raw)
+        assert kind_of(answer) is Hole.NETWORK
+        assert str(answer.detail).startswith("network: the body is broken JSON: ")
 
     @given(st.integers(100, 599), st.binary() | TEXT.map(lambda text: json.dumps(text).encode()))
     def test_never_raises(self, status: int, raw: bytes) -> None:

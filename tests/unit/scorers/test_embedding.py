@@ -103,6 +103,7 @@ def test_long_texts_take_linear_time() -> None:
     ("backend", "at_least", "message"),
     [
         ("minilm", "auto", r"embedding.backend == 'minilm', must be 'lexical' or 'st:"),
+        (7, "auto", "embedding.backend == 7, must be"),
         ("st:", "auto", "names no model"),
         ("st:@main", "auto", "names no model"),
         ("lexical", 1.2, r"embedding.at_least == 1.2, must be 'auto' or in \[0, 1\]"),

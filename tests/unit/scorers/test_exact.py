@@ -3,6 +3,7 @@ from time import process_time
 import pytest
 from answer_pairs import calls, pair, text
 
+from parity_eval.errors import ConfigError
 from parity_eval.records import Finish, JsonObject, Response
 from parity_eval.scorers.exact import Exact
 
@@ -64,6 +65,12 @@ def test_other_text(baseline: str, candidate: str, reason: str) -> None:
     assert score.reason == reason
 
 
+def test_shows_texts_of_up_to_forty_characters_whole() -> None:
+    short, long = "x" * 39 + "y", "x" * 40 + "y"
+    assert Exact().score(pair(short, "x"), ()).reason == f"label 'x' instead of '{short}'"
+    assert Exact().score(pair(long, "x"), ()).reason.startswith("text differs from character 2 on")
+
+
 def test_shows_where_long_texts_part() -> None:
     start = "The invoice of March was paid on the 3rd"
     score = Exact().score(pair(f"{start} by card.", f"{start} in cash."), ())
@@ -102,6 +109,10 @@ def test_json(baseline: str, candidate: str, passed: bool, reason: str) -> None:
 def test_says_that_a_fence_was_stripped() -> None:
     score = Exact().score(pair("```json\n[1]\n```", "[2]"), ())
     assert score.reason == "$[0]: 2 instead of 1; a code fence was stripped"
+    score = Exact().score(pair("[1]", "[2]"), ())
+    assert score.reason == "$[0]: 2 instead of 1"
+    score = Exact().score(pair("```\n[draft] a\n```", "[draft] b"), ())
+    assert score.reason == "text '[draft] b' instead of '``` [draft] a ```'"
 
 
 @pytest.mark.parametrize(
@@ -134,6 +145,12 @@ def test_says_that_a_fence_was_stripped() -> None:
             calls(("f", '{"a":3}'), ("f", '{"a":1,"b":5}')),
             False,
             "f: $.b: 5 instead of 2",
+        ),
+        (
+            calls(("f", '{"a":1}'), ("g", '{"a":9}')),
+            calls(("g", '{"a":1}'), ("f", '{"a":2}')),
+            False,
+            "f: $.a: 2 instead of 1",
         ),
         # One matching call does not stand for two.
         (
@@ -176,6 +193,11 @@ def test_two_refusals_are_at_parity_and_two_empty_answers_are_not() -> None:
     assert Exact().score(pair(refusal, text("I can't.", Finish.REFUSED)), ()).passed
     assert not Exact().score(pair("", ""), ()).passed
     assert not Exact().score(pair(refusal, "No."), ()).passed
+
+
+def test_refuses_a_setting_that_is_no_boolean() -> None:
+    with pytest.raises(ConfigError, match="compare_text == 'no', must be true or false"):
+        Exact(compare_text="no")  # type: ignore[arg-type]
 
 
 def test_the_name_in_the_rule_is_the_name_in_the_score() -> None:

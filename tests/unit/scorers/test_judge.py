@@ -261,10 +261,17 @@ def test_a_long_text_of_the_judge_takes_bounded_time(hostile: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("max_tokens", 0), ("max_answer_chars", -1), ("max_request_chars", 0)]
+    ("setting", "value"),
+    [
+        ("max_tokens", 0),
+        ("max_answer_chars", -1),
+        ("max_request_chars", 0.5),
+        ("rubric", 7),
+        ("salt", 1),
+    ],
 )
-def test_refuses_limits_below_one(setting: str, value: int) -> None:
-    with pytest.raises(ConfigError, match=rf"judge.{setting} == {value}, must be at least 1"):
+def test_refuses_settings(setting: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=rf"judge\.{setting} == {value}, must be a "):
         Judge(**{setting: value})  # type: ignore[arg-type]
 
 

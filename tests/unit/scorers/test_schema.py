@@ -244,6 +244,11 @@ def test_check_refuses_a_configured_schema_that_is_none(schema: JsonObject | str
         Schema(schema=schema).check()
 
 
+def test_refuses_a_schema_that_cannot_be_one() -> None:
+    with pytest.raises(ConfigError, match="schema == 7, must be a JSON Schema"):
+        Schema(schema=7)  # type: ignore[arg-type]
+
+
 def test_refuses_another_strictness() -> None:
     with pytest.raises(ConfigError, match="strictness == 'lenient'"):
         Schema(strictness="lenient")  # type: ignore[arg-type]

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from parity_eval.stats.boundaries import boundaries
-from parity_eval.stats.finite_log import parity_log_design
+from parity_eval.stats.finite_log import mean_log_design
 from parity_eval.stats.kernel import certify_kernel, log_e_from_counts
 from parity_eval.stats.paired import paired_design
 from parity_eval.stats.planner import (
@@ -14,7 +14,7 @@ from parity_eval.stats.planner import (
     smallest_rate,
     straight_passes,
 )
-from parity_eval.stats.stopping import Stop, Terms, parity_design
+from parity_eval.stats.stopping import ArmDesign, Stop, Terms, parity_design
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_an_early_certificate_waits_for_min_n() -> None:
     "design",
     [
         paired_design(0.05, Terms(n_max=50)),
-        parity_log_design(0.9, Terms(n_max=50), size=100),
+        mean_log_design(0.9, Terms(n_max=50), size=100),
     ],
 )
-def test_only_endless_parity_has_boundaries(design: object) -> None:
-    with pytest.raises(ValueError, match=r"must be a kernel for scores in \[0, 1\]"):
-        boundaries(design)  # type: ignore[arg-type]
+def test_only_parity_has_boundaries(design: ArmDesign) -> None:
+    with pytest.raises(ValueError, match=r"must be a test of scores in \[0, 1\]"):
+        boundaries(design)
 
 
 def test_evidence_at_the_boundary_is_just_enough() -> None:

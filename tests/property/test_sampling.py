@@ -1,0 +1,57 @@
+"""The seeded order depends on the requests alone."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from makers import entry
+
+from parity_eval.intake import content_digest
+from parity_eval.records import TaskName
+from parity_eval.sampling import Sample, distinct, draw
+
+FEW = settings(max_examples=40, deadline=None)
+TEXTS = st.lists(st.integers(0, 9), max_size=30)
+
+
+def drawn(texts: list[tuple[int, int]], seed: int, n_calibration: int) -> Sample:
+    rows = [entry(f"id{i:03}", f"text {text}") for i, text in texts]
+    return draw(
+        TaskName("t"),
+        distinct(rows, content_digest),
+        seed=seed,
+        n_calibration=n_calibration,
+        needs_answer=True,
+    )
+
+
+@FEW
+@given(TEXTS, st.integers(0, 99), st.integers(0, 3), st.randoms(use_true_random=False))
+def test_the_order_of_the_log_does_not_matter(
+    texts: list[int], seed: int, n_calibration: int, random: object
+) -> None:
+    rows = list(enumerate(texts))
+    shuffled = rows.copy()
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    before, after = drawn(rows, seed, n_calibration), drawn(shuffled, seed, n_calibration)
+    assert before.units == after.units
+    assert before.order_hash == after.order_hash
+    assert {e.request.id for e in before.calibration} == {e.request.id for e in after.calibration}
+
+
+@FEW
+@given(TEXTS, st.integers(0, 99), st.integers(0, 3))
+def test_every_line_is_somewhere_once(texts: list[int], seed: int, n_calibration: int) -> None:
+    sample = drawn(list(enumerate(texts)), seed, n_calibration)
+    n_units = sum(unit.weight for unit in sample.units)
+    assert n_units + len(sample.calibration) == len(texts)
+    assert sum(sample.excluded.values()) == len(sample.calibration)
+    digests = [unit.digest for unit in sample.units]
+    assert len(set(digests)) == len(digests)
+
+
+@FEW
+@given(TEXTS, st.integers(0, 99))
+def test_more_requests_keep_the_order_of_those_that_were_there(texts: list[int], seed: int) -> None:
+    rows = list(enumerate(texts))
+    whole = [u.request.id for u in drawn(rows, seed, 0).units]
+    part = [u.request.id for u in drawn(rows[: len(rows) // 2], seed, 0).units]
+    assert part == [request for request in whole if request in part]

@@ -1,0 +1,126 @@
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+from makers import design, estimand, labels, model, study, units
+
+from parity_eval import coverage
+from parity_eval.errors import ConfigError, InputError
+from parity_eval.records import ModelSpec, RequestId
+from parity_eval.study import BaselineSpec, MissingRule, RunSpec, Study, TestSpec
+
+ASKED = units(["yes"] * 5)
+QUALITY = design(ASKED, estimand("quality", 0.05))
+WHOLE = {(unit.request.id, name): 1.0 for unit in ASKED for name in ("big", "small")}
+
+
+def lacking_in(
+    *missing: str, of: str = "small"
+) -> Callable[[ModelSpec, Sequence[RequestId]], list[RequestId]]:
+    def lacking(spec: ModelSpec, ids: Sequence[RequestId]) -> list[RequestId]:
+        return [request for request in ids if spec.name == of and request in missing]
+
+    return lacking
+
+
+def failing(given: Study, rule: MissingRule = "fail") -> Study:
+    return replace(given, run=RunSpec(missing=rule))
+
+
+class TestRecordings:
+    def test_a_complete_one(self) -> None:
+        assert coverage.check(study(), [design(ASKED)], None, lacking_in()) == ()
+
+    def test_one_that_lacks_answers_stops_the_run(self) -> None:
+        with pytest.raises(InputError) as caught:
+            coverage.check(study(), [design(ASKED)], None, lacking_in("r1", "r2", "r3", "r4"))
+        assert str(caught.value) == (
+            "small.jsonl: the recording of 'small' lacks 4 of 5 answers for task 'triage' "
+            "(r1, r2, r3, ...); complete the recording, or set `missing: fail` to count them "
+            "against it"
+        )
+
+    def test_or_is_noted_where_holes_count(self) -> None:
+        (note,) = coverage.check(failing(study()), [design(ASKED)], None, lacking_in("r1"))
+        assert note == (
+            "small.jsonl: the recording of 'small' lacks 1 of 5 answers for task 'triage' (r1); "
+            "they count against it"
+        )
+
+    def test_one_of_another_log_is_refused_even_then(self) -> None:
+        of_all = lacking_in(*(unit.request.id for unit in ASKED))
+        with pytest.raises(InputError, match="its ids are not those of the log: check both files"):
+            coverage.check(failing(study()), [design(ASKED)], None, of_all)
+
+    def test_only_what_may_be_used_counts(self) -> None:
+        short = study(test=TestSpec(max_samples=2))
+        assert coverage.check(short, [design(ASKED)], None, lacking_in("r2", "r3", "r4")) == ()
+
+    def test_a_task_that_is_closed_needs_nothing(self) -> None:
+        closed = design(ASKED, why_closed="no judge")
+        assert coverage.check(study(), [closed], None, lacking_in("r1")) == ()
+
+    def test_live_models_have_no_recording(self) -> None:
+        live = study(model("small", is_live=True))
+        assert coverage.check(live, [design(ASKED)], None, lacking_in("r1")) == ()
+
+    def test_second_answers_count_where_they_are_the_bar(self) -> None:
+        given = study(baseline=BaselineSpec(spec=model("big", is_live=True), second=model("again")))
+        lacking = lacking_in("r1", of="again")
+        assert coverage.check(given, [design(ASKED)], None, lacking) == ()
+        with pytest.raises(InputError, match="the recording of 'again' lacks 1 of 5"):
+            coverage.check(given, [design(ASKED, estimand("noise_floor", 0.05))], None, lacking)
+
+    def test_a_replayed_recorded_baseline_counts(self) -> None:
+        given = study(baseline=BaselineSpec(spec=model("big"), source="replay"))
+        with pytest.raises(InputError, match="the recording of 'big' lacks 1 of 5"):
+            coverage.check(given, [design(ASKED)], None, lacking_in("r1", of="big"))
+
+
+class TestLabels:
+    def check(self, given: Study, *without: tuple[str, str]) -> tuple[str, ...]:
+        table = labels({key: value for key, value in WHOLE.items() if key not in without})
+        return coverage.check(given, [QUALITY], table, lacking_in())
+
+    def test_complete_ones(self) -> None:
+        assert self.check(study()) == ()
+
+    def test_a_model_without_any(self) -> None:
+        with pytest.raises(InputError) as caught:
+            self.check(study(model("tiny")))
+        assert str(caught.value) == (
+            "labels.jsonl: no labels for model 'tiny'; it has: big, small. Give the model the "
+            "`name` that the table uses"
+        )
+
+    def test_a_candidate_that_lacks_some(self) -> None:
+        with pytest.raises(InputError) as caught:
+            self.check(study(), ("r1", "small"), ("r3", "small"))
+        assert str(caught.value) == (
+            "labels.jsonl: 2 of 5 requests of task 'triage' have no label for 'small' (first: r1); "
+            "complete the labels, or set `missing: fail` to count missing labels against it"
+        )
+
+    def test_or_is_noted_where_holes_count(self) -> None:
+        (note,) = self.check(failing(study()), ("r1", "small"))
+        assert note == (
+            "labels.jsonl: 1 of 5 requests of task 'triage' have no label for 'small' (first: r1); "
+            "they count against it"
+        )
+
+    @pytest.mark.parametrize("rule", ["wait", "fail"])
+    def test_the_baseline_may_lack_none(self, rule: MissingRule) -> None:
+        with pytest.raises(InputError) as caught:
+            self.check(failing(study(), rule), ("r1", "big"))
+        assert str(caught.value).endswith(
+            "have no label for 'big' (first: r1); label the baseline's answer to every request, "
+            "or take these requests out of the log"
+        )
+
+    def test_a_live_candidate_cannot_be_labelled_beforehand(self) -> None:
+        with pytest.raises(ConfigError) as caught:
+            self.check(study(model("small", is_live=True)))
+        assert str(caught.value) == (
+            "candidate 'small' is live, and a table of labels cannot hold labels for answers that "
+            "it has yet to give; use recorded candidates, or another estimand"
+        )

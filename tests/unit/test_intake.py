@@ -1,0 +1,201 @@
+"""What a log may hold, and what is said of what it may not."""
+
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from makers import entry, write_lines
+
+from parity_eval.errors import ConfigError, InputError
+from parity_eval.intake import Intake, content_digest, gather
+from parity_eval.readers.canonical import Canonical
+from parity_eval.records import JsonValue, TaskName
+from parity_eval.study import TaskSpec
+
+
+def line(i: int | str, text: str = "", **more: JsonValue) -> dict[str, JsonValue]:
+    messages: list[JsonValue] = [{"role": "user", "content": text or f"question {i}"}]
+    answer: JsonValue = {"choices": [{"message": {"content": "yes"}}]}
+    return {"id": str(i), "request": {"messages": messages}, "response": answer, **more}
+
+
+def read(*paths: str, specs: Sequence[TaskSpec] = (), max_rejects: float = 0.01) -> Intake:
+    return gather(Canonical(), paths, specs, max_rejects=max_rejects)
+
+
+def refusal(*paths: str, max_rejects: float = 0.01) -> str:
+    with pytest.raises(InputError) as caught:
+        read(*paths, max_rejects=max_rejects)
+    return str(caught.value)
+
+
+def test_a_log(tmp_path: Path) -> None:
+    rows = [
+        line(1, task="a", timestamp="2026-03-02T00:00:00Z"),
+        line(2, task="b", timestamp="2026-03-01T23:00:00-05:00"),
+        line(3),
+    ]
+    found = read(write_lines(tmp_path / "log", rows))
+    assert {name: len(rows) for name, rows in found.by_task.items()} == {
+        "a": 1,
+        "b": 1,
+        "default": 1,
+    }
+    assert (found.n_lines, found.n_unassigned, found.rejects) == (3, 0, ())
+    assert found.first_timestamp == "2026-03-02T00:00:00Z"
+    assert found.last_timestamp == "2026-03-02T04:00:00Z"  # the later one, whatever its zone
+
+
+def test_no_times(tmp_path: Path) -> None:
+    found = read(write_lines(tmp_path / "log", [line(1, timestamp="soon")]))
+    assert (found.first_timestamp, found.last_timestamp) == (None, None)
+
+
+def test_tasks_of_the_study_without_requests_stay(tmp_path: Path) -> None:
+    specs = [TaskSpec(name=TaskName(name)) for name in ("a", "z")]
+    path = write_lines(tmp_path / "log", [line(1, task="a"), line(2, task="b")])
+    found = read(path, specs=specs)
+    assert {name: len(rows) for name, rows in found.by_task.items()} == {"a": 1, "z": 0}
+    assert found.n_unassigned == 1
+
+
+def test_two_tasks_may_not_match_one_request(tmp_path: Path) -> None:
+    specs = [
+        TaskSpec(name=TaskName("a"), match={"task": "x*"}),
+        TaskSpec(name=TaskName("b"), match={"task": "*y"}),
+    ]
+    path = write_lines(tmp_path / "log", [line(7, task="xy")])
+    with pytest.raises(ConfigError) as caught:
+        read(path, specs=specs)
+    assert str(caught.value) == (
+        "request '7' (line 1) matches the tasks 'a' and 'b'; make their `match` rules disjoint"
+    )
+
+
+class TestDamage:
+    def test_a_share_of_damaged_lines_is_put_aside(self, tmp_path: Path) -> None:
+        path = write_lines(tmp_path / "log", [*(line(i) for i in range(99)), "{"])
+        found = read(path)
+        assert found.n_lines == 100
+        assert [(r.path, r.line) for r in found.rejects] == [(path, 100)]
+        assert found.rejects[0].reason.startswith("not JSON: ")
+
+    def test_the_limit_is_allowed_and_one_more_is_not(self, tmp_path: Path) -> None:
+        path = write_lines(tmp_path / "log", [*(line(i) for i in range(71)), *["{"] * 29])
+        # 0.29 * 100 is a little less than 29 in floating point.
+        assert len(read(path, max_rejects=0.29).rejects) == 29
+        assert "29 of 100 lines (29.0%)" in refusal(path, max_rejects=0.28)
+
+    def test_too_many_stop_the_run_and_show_the_first_five(self, tmp_path: Path) -> None:
+        path = write_lines(tmp_path / "log", [line(1), *["{"] * 7])
+        said = refusal(path).splitlines()
+        assert said[0] == (
+            f"{path}: 7 of 8 lines (87.5%) cannot be used, more than `log.max_rejects` allows "
+            "(1.0%):"
+        )
+        assert [part.split(": ")[0] for part in said[1:6]] == [
+            f"  {path}:{number}" for number in range(2, 7)
+        ]
+        assert said[6] == "  ... and 2 more"
+        assert said[7] == (
+            'Each line must be {"id": ..., "request": {"messages": [...]}, "response": {...}}; '
+            "mend the log, or raise `log.max_rejects`"
+        )
+
+    def test_nothing_usable_cannot_be_allowed(self, tmp_path: Path) -> None:
+        path = write_lines(tmp_path / "log", ["{", "{"])
+        said = refusal(path, max_rejects=1.0)
+        assert said.startswith(f"{path}: 2 of 2 lines (100.0%) cannot be used:\n")
+        assert said.endswith("; mend the log")
+
+    def test_mixed_shapes_are_named(self, tmp_path: Path) -> None:
+        path = write_lines(tmp_path / "log", [line(1), {"prompt": "x", "completion": "y"}])
+        said = refusal(path)
+        assert f"{path}:2: no object `request`; the line has: completion, prompt" in said
+
+    def test_an_id_counts_once(self, tmp_path: Path) -> None:
+        path = write_lines(tmp_path / "log", [line(1), line(2), line(1, "another text")])
+        found = read(path, max_rejects=0.5)
+        assert [r.line for r in found.rejects] == [3]
+        assert found.rejects[0].reason == f"duplicate id '1'; first seen at {path}:1"
+
+    def test_an_id_counts_once_over_all_files(self, tmp_path: Path) -> None:
+        first = write_lines(tmp_path / "a", [line(1)])
+        second = write_lines(tmp_path / "b", [line(1), line(2)])
+        found = read(first, second, max_rejects=0.5)
+        assert [(r.path, r.line) for r in found.rejects] == [(second, 1)]
+        assert found.rejects[0].reason == f"duplicate id '1'; first seen at {first}:1"
+
+    def test_a_number_and_its_text_are_one_id(self, tmp_path: Path) -> None:
+        path = write_lines(tmp_path / "log", [line("1"), {**line("1"), "id": 1}])
+        assert len(read(path, max_rejects=0.5).rejects) == 1
+
+    @pytest.mark.parametrize("data", [b"", b"\n \r\n\t\n"])
+    def test_an_empty_file(self, tmp_path: Path, data: bytes) -> None:
+        (tmp_path / "log").write_bytes(data)
+        assert refusal(str(tmp_path / "log")) == (
+            f"{tmp_path}/log: is empty; a prompt log has one JSON object per line"
+        )
+
+    def test_several_empty_files(self, tmp_path: Path) -> None:
+        paths = [write_lines(tmp_path / name, []) for name in "ab"]
+        assert refusal(*paths).startswith(f"2 files ({paths[0]}, ...): is empty; ")
+
+    def test_gzip_cut_short_stops_the_run(self, tmp_path: Path) -> None:
+        packed = gzip.compress(b"x" * 100_000)
+        (tmp_path / "log.jsonl.gz").write_bytes(packed[:-9])
+        assert "cut short" in refusal(str(tmp_path / "log.jsonl.gz"), max_rejects=1.0)
+
+    def test_byte_order_mark_windows_and_line_separators(self, tmp_path: Path) -> None:
+        path = tmp_path / "log"
+        text = '{"id": "1", "request": {"messages": [{"role": "user", "content": "a\u2028b"}]}}'
+        path.write_bytes(b"\xef\xbb\xbf" + text.encode() + b"\r\n\r\n" + text.encode() + b"\r\n")
+        found = read(str(path), max_rejects=0.5)
+        assert found.n_lines == 2  # the second is a duplicate, the blank one is none
+        assert len(found.rejects) == 1
+
+
+class TestFingerprint:
+    rows = (line(1), line(2), line(3))
+
+    def print_of(self, tmp_path: Path, *parts: Sequence[object]) -> str:
+        paths = [write_lines(tmp_path / f"{i}.jsonl", rows) for i, rows in enumerate(parts)]
+        return read(*paths).fingerprint
+
+    def test_neither_order_nor_files_matter(self, tmp_path: Path) -> None:
+        whole = self.print_of(tmp_path, self.rows)
+        assert self.print_of(tmp_path, self.rows[::-1]) == whole
+        assert self.print_of(tmp_path, self.rows[2:], self.rows[:2]) == whole
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"id": "9"},
+            {"request": {"messages": [{"role": "user", "content": "other"}]}},
+            {"response": {"choices": [{"message": {"content": "no"}}]}},
+            {"task": "other"},
+            {"metadata": {"kind": "moderation"}},
+        ],
+    )
+    def test_what_a_decision_depends_on_matters(
+        self, tmp_path: Path, changed: dict[str, object]
+    ) -> None:
+        other = self.print_of(tmp_path, [{**self.rows[0], **changed}, *self.rows[1:]])
+        assert other != self.print_of(tmp_path, self.rows)
+
+    def test_other_metadata_does_not(self, tmp_path: Path) -> None:
+        other = self.print_of(
+            tmp_path, [{**self.rows[0], "metadata": {"region": "eu"}}, *self.rows[1:]]
+        )
+        assert other == self.print_of(tmp_path, self.rows)
+
+
+class TestContentDigest:
+    def test_who_asked_and_how_often_is_no_content(self) -> None:
+        body: dict[str, JsonValue] = {"user": "u", "n": 2, "store": True, "seed": 7, "metadata": {}}
+        assert content_digest(entry("1", "x", body=body)) == content_digest(entry("2", "x"))
+
+    @pytest.mark.parametrize("body", [{"temperature": 0}, {"tools": []}, {"max_tokens": 9}])
+    def test_what_was_asked_is(self, body: dict[str, JsonValue]) -> None:
+        assert content_digest(entry("1", "x", body=body)) != content_digest(entry("1", "x"))
