@@ -121,7 +121,7 @@ class Request:
     id: RequestId
     """Id in the prompt log."""
     body: JsonObject
-    """Chat-completions body without the model name: messages, tools, response_format, parameters."""
+    """Chat-completions body without the model: messages, tools, response_format, parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ def demo(
     that truth.
     """
     from parity_eval.cli.execute import execute
-    from parity_eval.cli.progress import console
+    from parity_eval.cli.progress import Progress, console
     from parity_eval.cli.truth import truth_table
     from parity_eval.config import read
     from parity_eval.workflows.demo import embedded, planted
@@ -38,6 +38,7 @@ def demo(
     study = read(folder / "parity.yaml", settings)
     # Another truth planted in the same requests is another demo, not a second try.
     study = replace(study, run=replace(study.run, is_registered=False))
-    result = execute(study, as_json=as_json, quiet=quiet, no_color=no_color, yes=False)
+    progress = Progress(is_quiet=quiet or as_json, is_verbose=False, no_color=no_color)
+    result = execute(study, progress, as_json=as_json, no_color=no_color, yes=False)
     if not as_json:
         console(no_color=no_color).print(truth_table(result.summary, planted(folder)))

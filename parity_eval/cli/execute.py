@@ -15,18 +15,18 @@ from parity_eval.workflows import run as workflow
 
 
 def execute(
-    study: Study, *, as_json: bool, quiet: bool, no_color: bool, yes: bool
+    study: Study, progress: Progress, *, as_json: bool, no_color: bool, yes: bool
 ) -> workflow.RunResult:
     """Run a study, print its decisions, and end with exit code 3 where it is incomplete.
 
     Args:
         study: The study.
+        progress: Shows how it gets on.
         as_json: Print the summary as JSON instead of tables.
-        quiet: No progress.
         no_color: No colours.
         yes: Agree to the worst case.
     """
-    with Progress(is_quiet=quiet or as_json, no_color=no_color) as progress:
+    with progress:
         result = workflow.run(study, progress, approve=lambda worst: yes or _ask(worst))
     if as_json:
         sys.stdout.write(codec.pretty(result.summary))

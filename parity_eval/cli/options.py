@@ -10,6 +10,9 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Machine-readable result on stdout, all else on stderr.")
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only the result.")]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="A line on stderr for each decision as it falls.")
+]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours (also: NO_COLOR).")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, as `run` printed it.")]
 

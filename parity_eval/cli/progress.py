@@ -26,12 +26,15 @@ class Progress:
 
     Args:
         is_quiet: Draw nothing.
+        is_verbose: Write a line for each decision as it falls.
         no_color: No colours.
     """
 
-    def __init__(self, *, is_quiet: bool, no_color: bool) -> None:
+    def __init__(self, *, is_quiet: bool, is_verbose: bool, no_color: bool) -> None:
         self._console = console(no_color=no_color, stderr=True)
         self._is_quiet = is_quiet
+        self._is_verbose = is_verbose
+        self._told: set[str] = set()
         self._rows: dict[str, TaskID] = {}
         self._bars = Bars(
             TextColumn("{task.description}", markup=False),
@@ -74,6 +77,9 @@ class Progress:
             f"e={math.exp(min(decision.log_e, 700)):.3g} ${spent_usd:.2f}"
         )
         is_done = decision.status is not Status.OPEN
+        if is_done and self._is_verbose and str(decision.arm) not in self._told:
+            self._told.add(str(decision.arm))
+            self.on_note(f"{decision.arm}: {decision.status.value}: {decision.reason}")
         self._bars.update(
             row,
             completed=decision.n,

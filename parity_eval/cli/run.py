@@ -60,6 +60,7 @@ def run(
     ] = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     no_color: options.NoColor = False,
 ) -> None:
     """Evaluate a study: replay, compare, certify; or go on with its unfinished run.
@@ -73,6 +74,7 @@ def run(
     Exit codes: 0 done, 2 bad usage, configuration or input, 3 incomplete, 4 internal error.
     """
     from parity_eval.cli.execute import execute
+    from parity_eval.cli.progress import Progress
     from parity_eval.config import read
 
     study = read(
@@ -95,4 +97,5 @@ def run(
         judge=judge,
         tasks=task or [],
     )
-    execute(study, as_json=as_json, quiet=quiet, no_color=no_color, yes=yes)
+    progress = Progress(is_quiet=quiet or as_json, is_verbose=verbose, no_color=no_color)
+    execute(study, progress, as_json=as_json, no_color=no_color, yes=yes)
