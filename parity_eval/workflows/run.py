@@ -11,7 +11,7 @@ from pathlib import Path
 
 from parity_eval import codec, coverage, documents, explorer, labels, manifest, placebo, plugins
 from parity_eval.certifier import ArmPlan, Certifier
-from parity_eval.config import contestant, self_preference_message
+from parity_eval.contestants import contestant, self_preference_message
 from parity_eval.derived import write_tables
 from parity_eval.design import TaskDesign, decide
 from parity_eval.errors import ConfigError

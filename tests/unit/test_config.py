@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from parity_eval.config import bare_model, contestant, parse_rule, read
+from parity_eval.config import read
+from parity_eval.config.rule_text import parse_rule
+from parity_eval.contestants import bare_model, contestant
 from parity_eval.errors import ConfigError
 from parity_eval.records import Kind, Price
 from parity_eval.rules import All, AnyOf, Ask, describe

@@ -1,0 +1,365 @@
+"""File and flags to a frozen Study; every mistake is told at once, with file, line and remedy."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from parity_eval import yaml_lines
+from parity_eval.config.contradictions import contradictions
+from parity_eval.config.rule_text import parse_rule
+from parity_eval.config.shape import (
+    MATCH_FIELDS,
+    VERSION,
+    BaselinePart,
+    FilePart,
+    JudgePart,
+    LabelsPart,
+    ModelPart,
+    TaskPart,
+    siblings,
+)
+from parity_eval.errors import ConfigError, InputError, nearest
+from parity_eval.records import (
+    EstimandName,
+    JsonValue,
+    ModelName,
+    ModelSpec,
+    Price,
+    RequestId,
+    TaskName,
+)
+from parity_eval.rules import Rule
+from parity_eval.study import (
+    BaselineSpec,
+    JudgeSpec,
+    LabelSpec,
+    LogSpec,
+    RunSpec,
+    ScorerSpec,
+    Study,
+    TaskSpec,
+    TestSpec,
+)
+
+
+def read(
+    path: Path | None,
+    settings: Mapping[tuple[str, ...], JsonValue],
+    *,
+    candidates: Sequence[str] = (),
+    judge: str | None = None,
+    tasks: Sequence[str] = (),
+) -> Study:
+    """Read a study from a file, from flags, or from a file with flags laid over it.
+
+    Args:
+        path: Configuration; None: flags alone.
+        settings: Place in the configuration to value; they win over the file.
+        candidates: Models or recordings; they replace the file's.
+        judge: Model or table of recorded verdicts; replaces the file's.
+        tasks: Names of the only tasks to evaluate.
+
+    Raises:
+        ConfigError: everything that is wrong, together.
+    """
+    document = load_file(str(path)) if path else yaml_lines.Document(data={"version": VERSION})
+    data = document.data if isinstance(document.data, dict) else {}
+    for place, value in settings.items():
+        _lay(data, place, value)
+    if candidates:
+        data["candidates"] = [_named_on_command_line(text) for text in candidates]
+    if judge:
+        data["judge"] = _named_on_command_line(judge)
+    if tasks:
+        _keep_tasks(data, tasks)
+    if path is None:
+        _require_flags(data)
+    return build(
+        document,
+        origin="flags" if path is None else str(path),
+        base=Path.cwd() if path is None else path.absolute().parent,
+    )
+
+
+def _lay(data: dict[str, JsonValue], place: tuple[str, ...], value: JsonValue) -> None:
+    for part in place[:-1]:
+        inner = data.setdefault(part, {})
+        if not isinstance(inner, dict):
+            return  # the validation tells what is wrong there
+        data = inner
+    data[place[-1]] = value
+
+
+def _named_on_command_line(text: str) -> dict[str, JsonValue]:
+    if text.endswith((".jsonl", ".jsonl.gz")):
+        return {"model": "recorded", "path": str(Path(text).expanduser().absolute())}
+    return {"model": text}
+
+
+def _keep_tasks(data: dict[str, JsonValue], wanted: Sequence[str]) -> None:
+    known = data.get("tasks")
+    if not isinstance(known, dict) or not known:
+        data["tasks"] = {name: {} for name in wanted}
+        return
+    for name in wanted:
+        if name not in known:
+            raise ConfigError(f"--task {name}: no such task; {nearest(name, known)}")
+    data["tasks"] = {name: known[name] for name in wanted}
+
+
+def _require_flags(data: dict[str, JsonValue]) -> None:
+    lacking = [flag for flag in ("baseline", "candidates") if flag not in data]
+    if lacking:
+        names = " and ".join("--" + name.removesuffix("s") for name in lacking)
+        raise ConfigError(f"--log alone is not enough: {names} must be given too, or a file")
+
+
+def load_file(path: str) -> yaml_lines.Document:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: no such file, not UTF-8, or not YAML.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path}: no such file; name a configuration, or use --log, --baseline and --candidate"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    document = yaml_lines.load(text, path)
+    if not isinstance(document.data, dict):
+        raise ConfigError(f"{path}:1: a mapping with the key 'version' was expected")
+    return document
+
+
+def build(document: yaml_lines.Document, *, origin: str, base: Path) -> Study:
+    """Turn a configuration into a Study.
+
+    Args:
+        document: Configuration; flags are already laid over it.
+        origin: File name for messages, or `flags`.
+        base: Folder that relative paths start from.
+
+    Raises:
+        ConfigError: everything that is wrong, together.
+    """
+    try:
+        parsed = FilePart.model_validate(document.data)
+    except ValidationError as error:
+        raise ConfigError(_all_errors(error, document, origin)) from error
+    builder = _Builder(document, origin, base)
+    study = builder.study(parsed)
+    builder.problems += [
+        (path, text) for path, text in contradictions(study) if (path, text) not in builder.problems
+    ]
+    if builder.problems:
+        lines = [f"{_where(document, origin, path)}: {text}" for path, text in builder.problems]
+        raise ConfigError("\n".join(lines))
+    return study
+
+
+def _where(document: yaml_lines.Document, origin: str, path: yaml_lines.Path) -> str:
+    dotted = ".".join(str(part) for part in path) or "the file"
+    return (
+        f"{origin}: {dotted}"
+        if not document.lines
+        else (f"{origin}:{document.line(path)}: {dotted}")
+    )
+
+
+def _all_errors(error: ValidationError, document: yaml_lines.Document, origin: str) -> str:
+    lines = []
+    for problem in error.errors(include_url=False):
+        path = tuple(
+            part for part in problem["loc"] if part in _keys(document.data, problem["loc"])
+        )
+        path = path or tuple(problem["loc"][:1])
+        where = _where(document, origin, tuple(problem["loc"]) if path == () else path)
+        if problem["type"] == "extra_forbidden":
+            key = str(problem["loc"][-1])
+            hint = nearest(key, siblings(problem["loc"]))
+            lines.append(f"{where}: unknown key; {hint}")
+        elif problem["type"] == "missing":
+            full = _where(document, origin, tuple(problem["loc"]))
+            lines.append(f"{full}: is required")
+        else:
+            text = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{where}: {text}; got {problem['input']!r}"[:400])
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _keys(data: JsonValue, path: tuple[int | str, ...]) -> set[str | int]:
+    """Return the parts of a pydantic location that are keys of the document, not type names."""
+    found: set[str | int] = set()
+    for part in path:
+        if isinstance(data, dict) and part in data:
+            data = data[str(part)]
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            continue
+        found.add(part)
+    return found
+
+
+class _Builder:
+    """Turns validated parts into records and collects what pydantic cannot see."""
+
+    def __init__(self, document: yaml_lines.Document, origin: str, base: Path) -> None:
+        self.document = document
+        self.origin = origin
+        self.base = base
+        self.problems: list[tuple[yaml_lines.Path, str]] = []
+
+    def study(self, parsed: FilePart) -> Study:
+        test = parsed.test
+        return Study(
+            name=parsed.name or _slug(Path(self.origin).resolve().parent.name, self.origin),
+            origin=self.origin,
+            log=LogSpec(path=self._path(parsed.log.path), max_rejects=parsed.log.max_rejects),
+            baseline=self._baseline(parsed.baseline),
+            candidates=tuple(
+                self._model(model, ("candidates", i)) for i, model in enumerate(parsed.candidates)
+            ),
+            judge=self._judge(parsed.judge),
+            labels=self._labels(parsed.labels),
+            test=TestSpec(
+                alpha=test.alpha, beta=test.beta, bar=test.bar, margin=test.margin,
+                estimand=test.estimand, max_samples=test.max_samples, min_n=test.min_n,
+                family=test.family, seed=test.seed, max_excluded=test.max_excluded,
+            ),
+            tasks=tuple(
+                self._task(name, task, test.estimand) for name, task in parsed.tasks.items()
+            ),
+            run=RunSpec(
+                out=self._path(parsed.out) if parsed.out else "reports",
+                max_cost_usd=parsed.budget.usd, offline=parsed.offline,
+                concurrency=parsed.replay.concurrency, timeout_s=parsed.replay.timeout_s,
+                missing=parsed.missing,
+            ),
+        )  # fmt: skip
+
+    def _path(self, text: str) -> str:
+        """Return a path of the file as one that works from here; `$NAME` is taken from outside."""
+        expanded = os.path.expandvars(text)
+        if unset := re.search(r"\$\{?(\w+)\}?", expanded):
+            name = unset.group(1)
+            problem = f"paths need the environment variable {name}, which is not set"
+            if ((), problem) not in self.problems:
+                self.problems.append(((), problem))
+        return expanded if "://" in text else str(self.base / Path(expanded).expanduser())
+
+    def _model(self, model: ModelPart, path: yaml_lines.Path) -> ModelSpec:
+        if model.model == "recorded" and not model.path:
+            self.problems.append(((*path, "model"), "a recorded model needs `path`, its recording"))
+        if model.model != "recorded" and model.path:
+            self.problems.append(
+                ((*path, "path"), "only `model: recorded` reads a file; remove `path`, or say so")
+            )
+        stem = Path(model.path or "").name.split(".jsonl")[0]
+        name = model.name or (stem if model.model == "recorded" else model.model)
+        return ModelSpec(
+            name=ModelName(name or "unnamed"),
+            model=model.model,
+            path=self._path(model.path) if model.path else None,
+            api_base=model.api_base,
+            api_key_env=model.api_key_env,
+            params=model.params,
+            price=Price(**model.price.model_dump()) if model.price else None,
+            transport=model.transport,
+        )
+
+    def _baseline(self, part: BaselinePart) -> BaselineSpec:
+        if part.model == "recorded" and part.source == "logged" and not part.path:
+            part = part.model_copy(update={"path": "-"})
+        return BaselineSpec(
+            spec=self._model(part, ("baseline",)),
+            source="replay" if part.model == "recorded" else part.source,
+            second=self._second(part),
+        )
+
+    def _second(self, part: BaselinePart) -> ModelSpec | None:
+        if part.second is None:
+            return None
+        second = self._model(part.second, ("baseline", "second"))
+        if part.second.name or second.is_recorded:
+            return second
+        # Usually the same model as the baseline: it needs a name of its own.
+        return replace(second, name=ModelName(f"{second.name} (second)"))
+
+    def _judge(self, part: JudgePart | None) -> JudgeSpec | None:
+        if part is None:
+            return None
+        return JudgeSpec(
+            spec=self._model(part, ("judge",)),
+            rubric=part.rubric,
+            orders=part.orders,
+            allow_self_preference=part.allow_self_preference,
+        )
+
+    def _labels(self, part: LabelsPart | None) -> LabelSpec | None:
+        if part is None:
+            return None
+        for text, value in part.values.items():
+            if not 0 <= value <= 1:
+                self.problems.append(
+                    (("labels", "values", text), f"{value} given, must be >= 0 and <= 1")
+                )
+        return LabelSpec(path=self._path(part.path), values=part.values, column=part.column)
+
+    def _task(
+        self, name: str, task: TaskPart, estimand: EstimandName | Literal["auto"]
+    ) -> TaskSpec:
+        path = ("tasks", name)
+        for key in task.match:
+            if key not in MATCH_FIELDS and not key.startswith("metadata."):
+                hint = nearest(key, (*MATCH_FIELDS, "metadata.KEY"))
+                self.problems.append(((*path, "match", key), f"unknown field; {hint}"))
+        rule, scorers = self._rule(task.parity, (*path, "parity"))
+        return TaskSpec(
+            name=TaskName(name), match=task.match, kind=task.kind,
+            estimand=task.estimand or estimand,
+            bar=task.bar, margin=task.margin, rule=rule, scorers=scorers,
+            schema=self._schema(task.schema_, (*path, "schema")),
+            acknowledge=tuple(RequestId(item) for item in task.acknowledge),
+        )  # fmt: skip
+
+    def _rule(
+        self, given: JsonValue, path: yaml_lines.Path
+    ) -> tuple[Rule | None, tuple[ScorerSpec, ...]]:
+        try:
+            return (None, ()) if given is None else parse_rule(given)
+        except ValueError as error:
+            self.problems.append((path, str(error)))
+            return None, ()
+
+    def _schema(self, given: str | dict[str, Any] | None, path: yaml_lines.Path) -> str | None:
+        from parity_eval import codec  # noqa: PLC0415 - keeps msgspec off the import path of help
+        from parity_eval.scorers.schema import check_schema  # noqa: PLC0415 - jsonschema is slow
+
+        if given is None:
+            return None
+        where = "the schema"
+        try:
+            if isinstance(given, str):
+                where = self._path(given)
+                given = codec.decode(Path(where).read_bytes(), dict[str, Any], where)
+            check_schema(given, where)
+        except OSError as error:
+            self.problems.append((path, f"{where}: {error.strerror}; name a JSON Schema file"))
+        except InputError as error:
+            self.problems.append((path, str(error)))
+        else:
+            return codec.encode(given).decode()
+        return None
+
+
+def _slug(folder: str, origin: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9._-]+", "-", folder).strip("-") if origin != "flags" else "study"

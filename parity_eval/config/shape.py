@@ -1,0 +1,162 @@
+"""The shape of a configuration file: keys, types and ranges. Only here does pydantic appear."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from parity_eval.records import EstimandName, Kind
+
+VERSION = 1
+MATCH_FIELDS = ("task", "model", "user", "session", "tag", "system_prompt")
+
+
+def _open_unit(value: object) -> object:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and not 0 < value < 1:
+        raise ValueError(f"{value} given, must be > 0 and < 1")
+    return value
+
+
+def _bar(value: object) -> object:
+    if value == "auto":
+        return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 1:
+        raise ValueError(
+            f"{value} given, must be < 1: no number of answers proves a rate of 1. With 300 "
+            "answers all at parity the best bar that can be certified is 0.99 (alpha ** (1 / 300))"
+        )
+    return _open_unit(value)
+
+
+Fraction = Annotated[float, BeforeValidator(_open_unit)]
+Bar = Annotated[float | None, BeforeValidator(_bar)]
+
+
+class Part(BaseModel):
+    """What all parts share: no unknown keys, no silent conversion."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class PricePart(Part):
+    """US dollars per million tokens."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached_input: float | None = Field(default=None, ge=0)
+
+
+class ModelPart(Part):
+    """A model, live or recorded."""
+
+    model: str = Field(min_length=1)
+    name: str | None = Field(default=None, min_length=1)
+    path: str | None = None
+    api_base: str | None = None
+    api_key_env: str | None = None
+    params: dict[str, Any] = {}
+    price: PricePart | None = None
+    transport: Literal["auto", "litellm", "direct"] = "auto"
+
+
+class BaselinePart(ModelPart):
+    """The model in production; `second` gives its second answers."""
+
+    source: Literal["logged", "replay"] = "logged"
+    second: ModelPart | None = None
+
+
+class JudgePart(ModelPart):
+    """Who compares free text."""
+
+    rubric: str | None = None
+    orders: Literal["both", "any"] = "both"
+    allow_self_preference: bool = False
+
+
+class LabelsPart(Part):
+    """A table of labels: lines with id, model and a label."""
+
+    path: str
+    values: dict[str, float] = {}
+    column: str = "label"
+
+
+class LogPart(Part):
+    """The prompt log."""
+
+    path: str
+    format: Literal["auto", "canonical"] = "auto"
+    max_rejects: float = Field(default=0.01, ge=0, le=1)
+
+
+class TestPart(Part):
+    """The test's parameters."""
+
+    alpha: Fraction = 0.05
+    beta: Fraction = 0.1
+    bar: Bar = None
+    margin: Fraction = 0.05
+    estimand: EstimandName | Literal["auto"] = "auto"
+    max_samples: int = Field(default=2000, ge=1)
+    min_n: int = Field(default=30, ge=1)
+    family: Literal["fdr", "fwer"] = "fdr"
+    seed: int = Field(default=1, ge=0)
+    max_excluded: float = Field(default=0.05, ge=0, le=1)
+
+
+class TaskPart(Part):
+    """One task; what is left out is decided from the log."""
+
+    match: dict[str, str] = {}
+    kind: Kind | None = Field(default=None, strict=False)
+    estimand: EstimandName | Literal["auto"] | None = None
+    bar: Bar = None
+    margin: Fraction | None = None
+    parity: Any = None
+    schema_: str | dict[str, Any] | None = Field(default=None, alias="schema")
+    acknowledge: list[str] = []
+
+
+class BudgetPart(Part):
+    """The most that may be spent."""
+
+    usd: float | None = Field(default=None, ge=0)
+
+
+class ReplayPart(Part):
+    """How calls are made."""
+
+    concurrency: int = Field(default=32, ge=1, le=1024)
+    timeout_s: float = Field(default=120.0, gt=0)
+
+
+class FilePart(Part):
+    """The whole file."""
+
+    version: Literal[1]
+    name: str | None = None
+    log: LogPart
+    baseline: BaselinePart
+    candidates: list[ModelPart] = Field(min_length=1)
+    judge: JudgePart | None = None
+    labels: LabelsPart | None = None
+    test: TestPart = TestPart()
+    budget: BudgetPart = BudgetPart()
+    replay: ReplayPart = ReplayPart()
+    missing: Literal["wait", "fail"] = "wait"
+    out: str | None = None
+    offline: bool = False
+    tasks: dict[str, TaskPart] = {}
+
+
+def siblings(path: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that are known where a wrong one stands."""
+    model: type[BaseModel] = FilePart
+    named: dict[str, type[BaseModel]] = {
+        "log": LogPart, "baseline": BaselinePart, "candidates": ModelPart, "judge": JudgePart,
+        "labels": LabelsPart, "test": TestPart, "budget": BudgetPart, "replay": ReplayPart,
+        "tasks": TaskPart, "second": ModelPart, "price": PricePart,
+    }  # fmt: skip
+    for part in path[:-1]:
+        model = named.get(str(part), model)
+    return [info.alias or key for key, info in model.model_fields.items()]
