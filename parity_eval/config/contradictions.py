@@ -42,6 +42,12 @@ def _name_problems(study: Study) -> list[tuple[Path, str]]:
                     ),
                 )
             )
+    others = {"judge": study.judge and study.judge.spec, "baseline.second": study.baseline.second}
+    for place, other in others.items():
+        if other is not None and other.name in (*seen, base.name):
+            problems.append(
+                (tuple(place.split(".")), f"the name {other.name!r} is taken; give it a `name`")
+            )
     return problems
 
 

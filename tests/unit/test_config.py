@@ -136,6 +136,10 @@ BAD = {
         GOOD + "judge: {model: azure/small-2026-01-01}\n",
         ["FILE:10: judge.model: the judge 'azure/small-2026-01-01' is a contestant"],
     ),
+    "judge with a candidate's name": (
+        GOOD + "judge: {name: tiny, model: openai/wise}\n",
+        ["FILE:10: judge: the name 'tiny' is taken"],
+    ),
     "unset variable": (
         GOOD.replace("log.jsonl", "'${NO_SUCH_VARIABLE_HERE}/log.jsonl'"),
         ["paths need the environment variable NO_SUCH_VARIABLE_HERE, which is not set"],
