@@ -42,7 +42,10 @@ def _name_problems(study: Study) -> list[tuple[Path, str]]:
                     ),
                 )
             )
-    others = {"judge": study.judge and study.judge.spec, "baseline.second": study.baseline.second}
+    others = {
+        "judge": study.judge.spec if study.judge else None,
+        "baseline.second": study.baseline.second,
+    }
     for place, other in others.items():
         if other is not None and other.name in (*seen, base.name):
             problems.append(
