@@ -118,6 +118,18 @@ def qualifications(circumstances: Circumstances) -> tuple[str, ...]:
     return tuple(found)
 
 
+def heavy_positions(weights: Sequence[int], total_weight: int) -> tuple[int, ...]:
+    """Return which requests stand for more than 1% of the task's traffic: at most 99.
+
+    A test that ends early leaves some of them unseen; a route must not.
+
+    Args:
+        weights: Log lines of each request, in an arm's order.
+        total_weight: Log lines of the task.
+    """
+    return tuple(i for i, weight in enumerate(weights) if is_heavy(weight, total_weight))
+
+
 def heavy_failure(
     failed: Sequence[tuple[RequestId, int]], total_weight: int, acknowledged: Sequence[RequestId]
 ) -> RequestId | None:
@@ -131,9 +143,15 @@ def heavy_failure(
     heavy = [
         (weight, request)
         for request, weight in failed
-        if weight > 1 and weight > HEAVY_SHARE * total_weight and request not in acknowledged
+        if is_heavy(weight, total_weight) and request not in acknowledged
     ]
     return max(heavy)[1] if heavy else None
+
+
+def is_heavy(weight: int, total_weight: int) -> bool:
+    """Whether a request is known to stand for more than 1% of the task's traffic."""
+    # Of a request that was seen once, no one knows its share of the traffic.
+    return weight > 1 and weight > HEAVY_SHARE * total_weight
 
 
 def _count(n: int, what: str) -> str:

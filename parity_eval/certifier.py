@@ -45,6 +45,8 @@ class ArmPlan:
     """0 for the cheapest candidate of the task."""
     why_closed: str | None = None
     """Why the arm can't be measured; it then never asks for anything, but counts in the family."""
+    hole: Missing | None = None
+    """What stands in the way of knowing whether it can be measured."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -179,7 +181,7 @@ class Certifier:
     def waste(self, arm: Arm) -> int:
         """Return how many observations were had and not needed."""
         track = self._tracks[arm]
-        return track.fed - track.position - (track.hole is not None)
+        return max(0, track.fed - track.position - (track.hole is not None))
 
     def decisions(self, *, with_path: bool = True) -> tuple[Decision, ...]:
         """Say where every arm stands.
@@ -276,6 +278,7 @@ def _track(plan: ArmPlan, plans: Sequence[ArmPlan], test: TestSpec) -> _Track:
         plan=plan,
         n_max=min(test.max_samples, plan.n_available),
         max_excluded=test.max_excluded,
+        hole=plan.hole,
         state=design.start(),
         floor=floor,
     )
@@ -310,8 +313,6 @@ def _evidence(track: _Track, test: TestSpec) -> float:
     the time at which an answer goes missing may depend on that answer, so that the e-value there
     need not have a mean of at most 1; a running maximum needs no such care (Ville).
     """
-    if track.is_certified:
-        return _log_e(track, test)
     is_barred = (
         track.n < test.min_n
         or track.is_thinned

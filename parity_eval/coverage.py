@@ -31,7 +31,7 @@ def check(
     Raises:
         UsageError: something is missing that the study would wait for.
     """
-    notes: list[str | None] = []
+    notes: list[str | None] = [*_unused(study, designs, labels)]
     for design in designs:
         if design.why_closed is not None:
             continue
@@ -45,6 +45,29 @@ def check(
             models = [study.baseline.spec, *study.candidates]
             notes += check_labels(labels, models, design.spec.name, ids, study.run.missing)
     return tuple(note for note in notes if note)
+
+
+def _unused(study: Study, designs: Sequence[TaskDesign], labels: Labels | None) -> list[str]:
+    """Tell what the study names and nothing matches; it is nearly always misspelt."""
+    ids = {unit.request.id for design in designs for unit in design.sample.units}
+    notes = [
+        f"{study.origin}: tasks.{design.spec.name}.acknowledge: the task has no request {request!r}"
+        for design in designs
+        for request in design.spec.acknowledge
+        if request not in ids
+    ]
+    if labels is None:
+        return notes
+    if ids and ids.isdisjoint(request for request, _ in labels.quality):
+        raise InputError(
+            f"{labels.path}: none of its ids is in the log; check both files, or remove `labels`"
+        )
+    known = ", ".join(sorted(labels.models))
+    return notes + [
+        f"{labels.path}: no labels for model {spec.name!r}; it has: {known}"
+        for spec in (study.baseline.spec, *study.candidates)
+        if spec.name not in labels.models
+    ]
 
 
 def _recorded(study: Study, design: TaskDesign) -> list[ModelSpec]:

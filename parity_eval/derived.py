@@ -18,6 +18,12 @@ _TABLES = {
     ),
 }
 
+# A verdict on a hole that was counted is followed by another once the hole is filled.
+_LAST = {
+    "verdicts": " QUALIFY row_number() OVER (PARTITION BY task, candidate, position "
+    "ORDER BY line DESC) = 1"
+}
+
 
 def write_tables(folder: Path) -> Path:
     """Write `run.duckdb` beside the journal.
@@ -33,15 +39,15 @@ def write_tables(folder: Path) -> Path:
     try:
         with duckdb.connect(str(beside)) as connection:
             connection.execute(
-                "CREATE TEMP TABLE journal AS "
-                "SELECT json->'$.record' AS record FROM read_ndjson_objects($path)",
+                "CREATE TEMP TABLE journal AS SELECT json->'$.record' AS record, "
+                "row_number() OVER () AS line FROM read_ndjson_objects($path)",
                 {"path": str(folder / "journal.jsonl")},
             )
             for name, columns in _TABLES.items():
                 picked = ", ".join(_column(*column.split(" ")) for column in columns.split(", "))
                 connection.execute(
                     f"CREATE TABLE {name} AS SELECT {picked} FROM journal "  # noqa: S608 - ours
-                    "WHERE record->>'$.kind' = $kind",
+                    f"WHERE record->>'$.kind' = $kind{_LAST.get(name, '')}",
                     {"kind": name.removesuffix("s")},
                 )
         beside.replace(target)

@@ -5,9 +5,10 @@ Replay, scoring and certifying meet here and nowhere else.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from parity_eval import parity
+from parity_eval.certificate import is_heavy
 from parity_eval.certifier import Certifier
 from parity_eval.design import TaskDesign
 from parity_eval.labels import Labels
@@ -30,6 +31,7 @@ from parity_eval.records import (
     Response,
     TaskName,
     Unit,
+    Unscored,
     Verdict,
 )
 from parity_eval.replay import Replay, call_key
@@ -78,8 +80,8 @@ class Evaluation:
     replay: Replay
     append: Callable[[dict[str, object]], None]
     outcomes: dict[tuple[Arm, int], Outcome] = field(default_factory=dict)
-    seen: set[tuple[str, ...]] = field(default_factory=set)
-    """What an earlier process has already put into the journal."""
+    journaled: dict[tuple[str, ...], float] = field(default_factory=dict)
+    """Requests, and verdicts with their values, that stand in the journal."""
     _floors: dict[tuple[TaskName, RequestId], asyncio.Future[Verdict | Missing]] = field(
         default_factory=dict
     )
@@ -87,15 +89,27 @@ class Evaluation:
     def remember(self, record: Mapping[str, object]) -> None:
         """Take in one record of an earlier process' journal."""
         if record["kind"] == "request":
-            self.seen.add(("request", str(record["task"]), str(record["id"])))
+            self.journaled["request", str(record["task"]), str(record["id"])] = 0.0
         elif record["kind"] == "verdict":
             arm = (str(record["task"]), str(record["candidate"]))
-            self.seen.add(("verdict", *arm, str(record["position"])))
+            mark = ("verdict", *arm, str(record["position"]))
+            self.journaled[mark] = float(str(record["value"]))
 
     def used(self, arm: Arm, n_positions: int) -> list[Outcome]:
         """Return the outcomes of an arm that entered its test, in order."""
         found = (self.outcomes.get((arm, i)) for i in range(n_positions))
         return [outcome for outcome in found if outcome is not None]
+
+    def beyond(self, arm: Arm, n_positions: int) -> list[Outcome]:
+        """Return the outcomes of an arm's heavy requests that its test did not get to."""
+        order = self.orders[arm]
+        total = sum(unit.weight for unit in order)
+        found = [
+            (self.outcomes.get((arm, i)), order[i].weight) for i in range(n_positions, len(order))
+        ]
+        return [
+            outcome for outcome, weight in found if outcome is not None and is_heavy(weight, total)
+        ]
 
     async def observe(self, arm: Arm, position: int) -> Observation | Missing | None:
         """Get one observation of an arm.
@@ -131,6 +145,24 @@ class Evaluation:
         if self.designs[task].estimand.name != "noise_floor":
             return None
         return lambda unit: self._floor(task, unit, unit.baseline)
+
+    async def answered(self, task: TaskName, most: int) -> tuple[Unit, ...] | Missing:
+        """Return requests of a task with the baseline's usable answers, fresh ones where replayed.
+
+        Args:
+            task: The task.
+            most: Most requests; the arms use the same answers later.
+        """
+        units = self.designs[task].sample.units[:most]
+        found = await asyncio.gather(*(self._baseline(unit, task) for unit in units))
+        for answer in found:
+            if isinstance(answer, Missing) and not self._counts(answer):
+                return answer
+        return tuple(
+            replace(unit, baseline=answer)
+            for unit, answer in zip(units, found, strict=True)
+            if isinstance(answer, Response) and not unusable(answer)
+        )
 
     async def ask(
         self, request: Request, spec: ModelSpec, purpose: Purpose, task: TaskName, sample: int = 0
@@ -172,7 +204,8 @@ class Evaluation:
             if isinstance(floor, Missing):
                 if not self._counts(floor):
                     return floor
-            else:
+            elif floor.at_parity or not any(isinstance(s, Unscored) for s in floor.scores):
+                # What the judge cannot read must not make the floor look low.
                 other = floor.value
         return self._settle(case, verdict, own, other)
 
@@ -268,9 +301,10 @@ class Evaluation:
         return observation
 
     def _note_request(self, unit: Unit, task: TaskName, baseline: Response) -> None:
-        if ("request", task, unit.request.id) in self.seen:
+        mark = ("request", task, unit.request.id)
+        if mark in self.journaled:
             return
-        self.seen.add(("request", task, unit.request.id))
+        self.journaled[mark] = 0.0
         self.append(
             {
                 "kind": "request",
@@ -286,9 +320,10 @@ class Evaluation:
         self, case: _Case, observation: Observation, outcome: Outcome, verdict: Verdict | None
     ) -> None:
         mark = ("verdict", case.arm.task, case.arm.candidate, str(case.position))
-        if mark in self.seen:
+        # A hole that was counted and is filled now has another verdict: the last one holds.
+        if self.journaled.get(mark) == observation.value:
             return
-        self.seen.add(mark)
+        self.journaled[mark] = observation.value
         self.append(
             {
                 "kind": "verdict",
@@ -325,30 +360,34 @@ async def certify(
     lookahead = max(8, -(-2 * concurrency // max(1, len(certifier.arms))))
     wake = asyncio.Event()
     busy = 0
+    errors: list[Exception] = []
 
     async def work() -> None:
-        while not should_stop():
+        while not should_stop() and not errors:
             needed = certifier.next_needed(lookahead)
-            if needed is None:
-                if not certifier.has_open() or busy == 0:
-                    break
+            if needed is not None:
+                await one(*needed)
+            elif not certifier.has_open() or busy == 0:
+                break
+            else:
                 wake.clear()
                 await wake.wait()
-                continue
-            await one(*needed)
         wake.set()
 
     async def one(arm: Arm, position: int) -> None:
         nonlocal busy
         busy += 1
         try:
-            observation = await evaluation.observe(arm, position)
+            certifier.feed(arm, position, await evaluation.observe(arm, position))
+        except Exception as error:  # noqa: BLE001 - what others have on its way must still arrive
+            errors.append(error)
         finally:
             busy -= 1
-        certifier.feed(arm, position, observation)
-        wake.set()
+            wake.set()
 
     await asyncio.gather(*(work() for _ in range(concurrency)))
+    if errors:
+        raise errors[0]
 
 
 def is_no_answer(response: Response) -> bool:

@@ -53,8 +53,13 @@ def _choose(
     most_failures: int,
     most_passes: int,
 ) -> list[Mapping[str, Any]]:
+    last = {
+        (row["task"], row["candidate"], row["position"]): row
+        for row in rows
+        if row["kind"] == "verdict"
+    }
     verdicts = sorted(
-        (row for row in rows if row["kind"] == "verdict"),
+        last.values(),
         key=lambda row: (row["task"], row["candidate"], not row["is_failure"], row["position"]),
     )
     counts: dict[tuple[str, str, bool], int] = {}

@@ -30,6 +30,7 @@ class Intake:
     fingerprint: str
     """SHA-256 over all of the usable lines that a decision depends on, whatever their order."""
     first_timestamp: str | None
+    """Of the lines that belong to a task."""
     last_timestamp: str | None
 
 
@@ -63,12 +64,11 @@ def gather(
                 continue
             name = tasks.assign(entry, specs)
             prints.append(_fingerprint(entry, name))
-            if entry.timestamp:
-                times.append(entry.timestamp)
             if name is None:
                 n_unassigned += 1
-            else:
-                by_task.setdefault(name, []).append(entry)
+                continue
+            by_task.setdefault(name, []).append(entry)
+            times += [entry.timestamp] if entry.timestamp else []
     _check(paths, rejects, n_lines, max_rejects)
     return Intake(
         by_task=by_task,

@@ -8,6 +8,7 @@ from parity_eval.protocols import Scorer
 from parity_eval.records import (
     Answer,
     Estimand,
+    Hole,
     Kind,
     Missing,
     Observation,
@@ -74,7 +75,8 @@ async def judge_pair(
         ask: Gets a judge's answer to a question.
 
     Returns:
-        The verdict; `Missing` where a judge that is needed could not be reached.
+        The verdict; `Missing` where a judge that is needed could not be reached, or nobody has
+        recorded its verdict.
     """
     scores: dict[str, Score | Unscored] = {}
     costs = {name: scorer.cost for name, scorer in ruled.scorers.items()}
@@ -86,7 +88,10 @@ async def judge_pair(
             if isinstance(answer, Missing):
                 return answer
             answers.append(answer)
-        scores[name] = replace(scorer.score(pair, tuple(answers)), scorer=name)
+        score = scorer.score(pair, tuple(answers))
+        if isinstance(score, Unscored) and score.is_absent:
+            return Missing(hole=Hole.NOT_RECORDED, detail=score.reason)
+        scores[name] = replace(score, scorer=name)
     return verdict(ruled.rule, scores)
 
 

@@ -7,12 +7,11 @@ not measurable.
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parity_eval import parity
 from parity_eval.certifier import FLOOR_BAR
 from parity_eval.design import TaskDesign
-from parity_eval.errors import IncompleteError
 from parity_eval.labels import Labels
 from parity_eval.parity import Ruled
 from parity_eval.records import (
@@ -25,12 +24,14 @@ from parity_eval.records import (
     Request,
     Response,
     Unit,
-    Unscored,
     Verdict,
 )
-from parity_eval.sampling import unusable
 from parity_eval.stats.kernel import TIE, log_e_path, mirror_kernel
 
+ITSELF = "itself"
+"""Not a placebo but its counterpart: the baseline's answer held against itself."""
+
+_MOST_CONTROLS = 200
 _BATCH = 10
 
 
@@ -43,7 +44,7 @@ async def run(  # noqa: PLR0913 - everything that an estimand may need
     alpha: float,
     ask: Callable[[Request], Awaitable[Answer]],
     floor: Callable[[Unit], Awaitable[Verdict | Missing]] | None = None,
-) -> tuple[PlaceboResult, ...]:
+) -> tuple[PlaceboResult, ...] | Missing:
     """Hold every placebo against the bar of a task.
 
     Verdicts are asked for in the seeded order, and only until a placebo is shown to be below.
@@ -58,15 +59,12 @@ async def run(  # noqa: PLR0913 - everything that an estimand may need
         floor: Says whether the baseline agrees with itself on a request, where the noise floor is
             the bar; None: a placebo is held against the lowest floor that can certify.
 
-    Raises:
-        IncompleteError: a judge or a second answer could not be had, and without it no one knows.
+    Returns:
+        What each placebo did; `Missing` where an answer that could not be had leaves it unknown.
     """
     if not design.sample.units:
         return ()
-    units = [unit for unit in design.sample.units if unusable(unit.baseline) is None]
-    if not units:
-        why = "the log holds no answer to make them from"
-        return tuple(_unasked(name, why) for name in parity.PLACEBOS)
+    units = design.sample.units
     if ruled is None:
         known = [
             (unit, quality)
@@ -78,7 +76,16 @@ async def run(  # noqa: PLR0913 - everything that an estimand may need
             _by_labels(name, design, labelled, qualities, alpha) for name in parity.PLACEBOS
         )
     trial = _Trial(design=design, ruled=ruled, baseline=baseline, alpha=alpha, ask=ask, floor=floor)
-    return tuple([await trial.result(name, units) for name in parity.PLACEBOS])
+    control = await trial.control(units[:_MOST_CONTROLS])
+    if control is not None:
+        return (control,)
+    results: list[PlaceboResult] = []
+    for name in parity.PLACEBOS:
+        result = await trial.result(name, units)
+        if isinstance(result, Missing):
+            return result
+        results.append(result)
+    return tuple(results)
 
 
 def why_not_measurable(results: Sequence[PlaceboResult]) -> str | None:
@@ -89,6 +96,8 @@ def why_not_measurable(results: Sequence[PlaceboResult]) -> str | None:
         "commonest": "always giving the baseline's commonest answer",
     }
     for result in results:
+        if result.name == ITSELF:
+            return f"the baseline's own answers do not pass the parity rule: {result.note}"
         if result.is_below is False:
             mean = (
                 "" if result.mean is None else f" (mean {result.mean:.3f} on {result.n} requests)"
@@ -108,7 +117,24 @@ class _Trial:
     ask: Callable[[Request], Awaitable[Answer]]
     floor: Callable[[Unit], Awaitable[Verdict | Missing]] | None
 
-    async def result(self, name: str, units: Sequence[Unit]) -> PlaceboResult:
+    async def control(self, units: Sequence[Unit]) -> PlaceboResult | None:
+        """Return a result where the rule fails the baseline's own answers: then it fails all."""
+        pairs = [self._pair(ITSELF, unit, unit.baseline) for unit in units]
+        verdicts = await asyncio.gather(
+            *(parity.judge_pair(pair, self.ruled, self.ask) for pair in pairs)
+        )
+        failed = [v for v in verdicts if isinstance(v, Verdict) and not v.at_parity]
+        null = self.design.estimand.null
+        bar = null if self.design.estimand.name == "parity" else FLOOR_BAR
+        if len(failed) <= (1 - bar) * len(units):
+            return None
+        passed = 1 - len(failed) / len(units)
+        note = f"{len(failed)} of {len(units)} fail, the first because: {failed[0].reason}"
+        return PlaceboResult(
+            name=ITSELF, n=len(units), mean=passed, is_below=passed < bar, note=note
+        )
+
+    async def result(self, name: str, units: Sequence[Unit]) -> PlaceboResult | Missing:
         """Ask until the placebo is shown to be below, or there is no one left to ask."""
         answers = parity.placebo_answers(name, units)
         pairs = [self._pair(name, *both) for both in zip(units, answers, strict=True)]
@@ -127,16 +153,13 @@ class _Trial:
         result = _result(name, self.design, values, self.alpha)
         return self._doubted(result, holes) if holes and not result.is_below else result
 
-    def _doubted(self, result: PlaceboResult, holes: Sequence[Missing]) -> PlaceboResult:
+    def _doubted(self, result: PlaceboResult, holes: Sequence[Missing]) -> PlaceboResult | Missing:
         lacking = [hole for hole in holes if hole.hole is Hole.NOT_RECORDED]
         if len(lacking) == len(holes):
             return _unasked(result.name, f"not recorded on {len(holes)} of {result.n} requests")
         hole = next(hole for hole in holes if hole.hole is not Hole.NOT_RECORDED)
-        raise IncompleteError(
-            f"task {self.design.spec.name!r}: whether the placebo {result.name!r} passes is not "
-            f"known without {len(holes)} answers that could not be had ({hole.hole}: "
-            f"{hole.detail}); the same command tries again"
-        )
+        detail = f"whether the placebo {result.name!r} passes is not known: {hole.detail}"
+        return replace(hole, detail=detail)
 
     async def _value(self, unit: Unit, pair: Pair) -> tuple[float, Missing | None]:
         """Return what the placebo scores on a request; the best possible where that is missing."""
@@ -145,8 +168,6 @@ class _Trial:
         verdict = await parity.judge_pair(pair, self.ruled, self.ask)
         if isinstance(verdict, Missing):
             hole = verdict
-        elif _lacks_verdict(verdict, self.ruled):
-            hole = Missing(hole=Hole.NOT_RECORDED, detail="no verdict on this placebo")
         elif self.design.estimand.name == "preference":
             value = parity.preference(verdict).value
         else:
@@ -166,16 +187,6 @@ class _Trial:
             baseline_name=self.baseline,
             candidate_name=ModelName(f"placebo:{name}"),
         )
-
-
-def _lacks_verdict(verdict: Verdict, ruled: Ruled) -> bool:
-    """Whether a table holds no verdict on the pair; what a live judge can't judge has failed."""
-    return any(
-        isinstance(score, Unscored)
-        and score.scorer.startswith("judge")
-        and not ruled.scorers[score.scorer].cost
-        for score in verdict.scores
-    )
 
 
 def _by_labels(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from parity_eval import codec
 from parity_eval.design import TaskDesign
 from parity_eval.parity import MOST_JUDGED, PLACEBOS
 from parity_eval.records import Call, Estimand, ModelName, ModelSpec, Purpose, TaskName, Unit
@@ -12,7 +13,9 @@ from parity_eval.stats.stopping import Terms
 from parity_eval.study import Study, TestSpec
 
 _ORDERS = 2
-_JUDGE_OVERHEAD = 2.0  # the judge reads the request and two answers
+_LONGEST_ANSWER = 16_000
+_INSTRUCTIONS = 4_000
+_JUDGE_OUTPUT = 1_024
 
 
 _VARIANCE = {"preference": 0.2, "noise_floor": 0.1, "quality": 0.1}
@@ -79,8 +82,17 @@ def _task_usd(study: Study, design: TaskDesign, live: Mapping[ModelName, ModelSp
         if judge is not None:
             n_placebos = len(PLACEBOS) if i < MOST_JUDGED else 0
             n_questions = _ORDERS * (n_pairs + n_placebos)
-            total += n_questions * _JUDGE_OVERHEAD * _bound(judge, unit, live)
+            total += n_questions * _question_usd(judge, unit, live)
     return total
+
+
+def _question_usd(judge: ModelSpec, unit: Unit, live: Mapping[ModelName, ModelSpec]) -> float:
+    """Return the most that a question costs: the request, two answers, the instructions."""
+    if judge.name not in live or judge.price is None:
+        return 0.0
+    asked = len(codec.encode(unit.request.body)) + len(unit.baseline.text.encode())
+    n_input = asked + _LONGEST_ANSWER + _INSTRUCTIONS
+    return (n_input * judge.price.input + _JUDGE_OUTPUT * judge.price.output) / 1e6
 
 
 def _bound(spec: ModelSpec, unit: Unit, live: Mapping[ModelName, ModelSpec]) -> float:

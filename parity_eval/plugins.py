@@ -108,7 +108,8 @@ class Models:
     def lacking(self, spec: ModelSpec, requests: Sequence[RequestId]) -> list[RequestId]:
         """Return the requests that a recording has no answer for."""
         provider: Any = self.providers[spec.name]
-        found: list[RequestId] = provider.lacking(requests)
+        sample = int(spec is self.study.baseline.second)
+        found: list[RequestId] = provider.lacking(requests, sample)
         return found
 
     def has_second_answers(

@@ -272,6 +272,8 @@ class Unscored:
 
     scorer: str
     reason: str
+    is_absent: bool = False
+    """Whether nobody has judged the pair, rather than that it cannot be judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

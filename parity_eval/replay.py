@@ -24,7 +24,6 @@ from parity_eval.records import (
     Answer,
     Call,
     Hole,
-    JsonObject,
     Missing,
     ModelName,
     ModelSpec,
@@ -34,6 +33,7 @@ from parity_eval.records import (
     TaskName,
 )
 from parity_eval.summary import LedgerLine
+from parity_eval.wire import request_body
 
 _TRANSIENT = frozenset({Hole.NETWORK, Hole.RATE_LIMIT, Hole.SERVER, Hole.TIMEOUT})
 _FATAL = frozenset({Hole.AUTH, Hole.UNKNOWN_MODEL, Hole.QUOTA})
@@ -69,10 +69,15 @@ class _Account:
 class _Books:
     accounts: dict[tuple[Purpose, TaskName, ModelName], _Account] = field(default_factory=dict)
     settled: float = 0.0
+    lost: float = 0.0
+    """Calls that may have been billed and gave nothing: killed, or timed out."""
+    past: dict[str, float] = field(default_factory=dict)
+    """Reservations of earlier processes that were never settled: nobody knows what came of them."""
     reserved: dict[str, float] = field(default_factory=dict)
+    """Calls in flight."""
 
     def spent(self) -> float:
-        return self.settled + sum(self.reserved.values())
+        return self.settled + self.lost + sum(self.past.values()) + sum(self.reserved.values())
 
 
 class Replay:
@@ -103,19 +108,22 @@ class Replay:
         self._failures: dict[ModelName, int] = {}
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._books = _Books()
+        self._released = asyncio.Event()
 
     def remember(self, record: Mapping[str, object]) -> None:
         """Take in one record of an earlier process' journal."""
         key = str(record.get("key"))
         match record.get("kind"):
             case "reserve":
-                # Unsettled, it counts as spent: nobody knows whether the call went out.
-                self._books.reserved[key] = float(str(record["usd"]))
+                self._books.lost += self._books.past.pop(key, 0.0)
+                self._books.past[key] = float(str(record["usd"]))
+            case "lost":
+                self._books.lost += float(str(record["usd"]))
             case "failed":
-                self._books.reserved.pop(key, None)
+                self._books.past.pop(key, None)
             case "answer":
                 response = codec.decode(codec.encode(record["response"]), Response, "the journal")
-                self._books.reserved.pop(key, None)
+                self._books.past.pop(key, None)
                 self._books.settled += float(str(record["usd"]))
                 self._known[key] = response
                 self._enter(
@@ -129,12 +137,8 @@ class Replay:
 
     @property
     def spent_usd(self) -> float:
-        """Dollars settled and reserved."""
+        """Dollars settled, reserved and lost."""
         return self._books.spent()
-
-    def why_stopped(self, model: ModelName) -> Missing | None:
-        """Return why a model is left alone for the rest of this run."""
-        return self._stopped.get(model)
 
     def ledger(self) -> tuple[LedgerLine, ...]:
         """Return what each purpose cost, per task and model."""
@@ -184,29 +188,47 @@ class Replay:
             if stopped := self._stopped.get(call.spec.name):
                 return stopped
             bound = cost_bound(call)
-            if not self._can_afford(bound):
+            if not await self._can_afford(bound):
                 return Missing(hole=Hole.BUDGET, detail="the budget does not cover this call")
             self._books.reserved[call.key] = bound
             self._append({"kind": "reserve", "key": call.key, "usd": bound})
-            answer = await self._try(provider, call)
+            answer = await self._try(provider, call, bound)
             self._judge_health(call.spec.name, answer)
             return self._settle(call, answer, is_paid=True)
 
-    def _can_afford(self, bound: float) -> bool:
+    async def _can_afford(self, bound: float) -> bool:
+        """Whether the budget covers one more call, once those in flight are settled."""
         limit = self._settings.max_cost_usd
-        return limit is None or self._books.spent() + bound <= limit
+        while limit is not None and self._books.spent() + bound > limit:
+            if not self._books.reserved:
+                return False
+            # Calls cost less than is reserved for them: wait for one to give money back.
+            self._released.clear()
+            await self._released.wait()
+        return True
 
-    async def _try(self, provider: Provider, call: Call) -> Answer:
+    async def _try(self, provider: Provider, call: Call, bound: float) -> Answer:
+        def may_be_tried_again(answer: Answer) -> bool:
+            return _is_transient(answer) and self._covers_lost(call, answer, bound)
+
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._settings.attempts),
             wait=self._pause,
-            retry=retry_if_result(_is_transient),
+            retry=retry_if_result(may_be_tried_again),
             sleep=self._sleep,
             retry_error_callback=_last_result,
             before_sleep=lambda state: self._note_attempt(call, state),
         )
         answer: Answer = await retrying(provider.complete, call)
         return answer
+
+    def _covers_lost(self, call: Call, answer: Answer, bound: float) -> bool:
+        """Book a try that the provider may bill for nothing; say whether another is affordable."""
+        if isinstance(answer, Missing) and answer.hole is Hole.TIMEOUT:
+            self._books.lost += bound
+            self._append({"kind": "lost", "key": call.key, "usd": bound})
+        limit = self._settings.max_cost_usd
+        return limit is None or self._books.spent() <= limit
 
     def _pause(self, state: RetryCallState) -> float:
         answer = _last_result(state)
@@ -236,7 +258,8 @@ class Replay:
             self._stopped.setdefault(model, answer)
 
     def _settle(self, call: Call, answer: Answer, *, is_paid: bool) -> Answer:
-        self._books.reserved.pop(call.key, None)
+        bound = self._books.reserved.pop(call.key, 0.0)
+        self._released.set()
         if isinstance(answer, Missing):
             if is_paid:
                 self._append(
@@ -248,7 +271,11 @@ class Replay:
                     }
                 )
             return answer
-        usd = (cost_usd(answer.usage, call.spec.price) or 0.0) if is_paid else 0.0
+        usd = 0.0
+        if is_paid:
+            # Without a count of tokens nobody knows better than the bound.
+            known = cost_usd(answer.usage, call.spec.price)
+            usd = bound if known is None else known
         self._append(
             {
                 "kind": "answer",
@@ -304,15 +331,15 @@ def call_key(request: Request, spec: ModelSpec, sample: int) -> str:
 
 
 def cost_bound(call: Call) -> float:
-    """Return the most that a call can cost.
+    """Return what is reserved for a call before it is sent.
 
-    A token is at least one byte, so the bytes of the request bound its tokens. Output is bounded
-    by the request's own limit, else by 4,096 tokens.
+    A token is at least one byte, so the bytes of a text request bound its tokens. Output is
+    bounded by the request's own limit; where it has none, 4,096 tokens are assumed.
     """
     price = call.spec.price
     if price is None:
         return 0.0
-    body: JsonObject = {**call.request.body, **call.spec.params}
+    body = request_body(call.request.body, call.spec.params)
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or _DEFAULT_OUTPUT_TOKENS
     tokens_out = int(limit) if isinstance(limit, (int, float)) else _DEFAULT_OUTPUT_TOKENS
     return (len(codec.encode(body)) * price.input + tokens_out * price.output) / 1e6

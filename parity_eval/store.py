@@ -72,9 +72,12 @@ class RunFolder:
 
     def __exit__(self, *_: object) -> None:
         """Make everything durable and let go of the folder."""
-        self._journal.flush()
-        os.fsync(self._journal.fileno())
-        self._journal.close()
+        # A disk that is full has been told by `append` already.
+        with suppress(OSError):
+            self._journal.flush()
+            os.fsync(self._journal.fileno())
+        with suppress(OSError):
+            self._journal.close()
         self._lock.close()
 
     def append(self, record: dict[str, object]) -> None:
@@ -147,49 +150,53 @@ def write_atomically(target: Path, text: str) -> None:
 
 
 class Register:
-    """Which requests have already been shown to which candidate, by run, in one output folder."""
+    """Which requests have already been shown to which candidate, in one output folder."""
 
     def __init__(self, out: Path) -> None:
         self.path = out / REGISTER
 
-    def used(self, study_hash: str) -> dict[tuple[str, str], dict[str, str]]:
-        """Return, by (task, candidate identity), request digests that earlier studies used.
+    def used(self, study_hash: str) -> dict[str, dict[str, str]]:
+        """Return, by candidate identity, request digests that earlier studies used.
 
         Args:
             study_hash: The study that asks; its own entries do not count.
 
         Returns:
             Digest to the id of the run that used it.
+
+        Raises:
+            InputError: the register is damaged.
         """
-        found: dict[tuple[str, str], dict[str, str]] = {}
-        if not self.path.exists():
-            return found
-        for raw in self.path.read_bytes().split(b"\n"):
-            if not _is_whole(raw):
-                continue
-            row = _unframe(raw, str(self.path))
+        found: dict[str, dict[str, str]] = {}
+        _drop_torn_line(self.path)
+        data = self.path.read_bytes() if self.path.exists() else b""
+        for number, raw in enumerate(data.split(b"\n")[:-1], start=1):
+            row = _unframe(raw, f"{self.path}:{number}")
             if row["study_hash"] == study_hash:
                 # What came later was refused to the other study, not to this one.
                 break
-            arm = found.setdefault((row["task"], row["candidate"]), {})
-            arm.update(dict.fromkeys(row["digests"], row["run_id"]))
+            found.setdefault(row["candidate"], {}).update(
+                dict.fromkeys(row["digests"], row["run_id"])
+            )
         return found
 
-    def add(self, *, study_hash: str, run_id: str, arms: dict[tuple[str, str], list[str]]) -> None:
-        """Note the requests that a run may use, before its first candidate call."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as stream:
-            for (task, candidate), digests in arms.items():
-                row = {
-                    "study_hash": study_hash,
-                    "run_id": run_id,
-                    "task": task,
-                    "candidate": candidate,
-                    "digests": digests,
-                }
-                stream.write(_frame(row))
-            stream.flush()
-            os.fsync(stream.fileno())
+    def add(self, *, study_hash: str, run_id: str, used: Mapping[str, list[str]]) -> None:
+        """Note the requests that a run may use, before its first candidate call.
+
+        Raises:
+            InputError: the register cannot be written.
+        """
+        rows = (
+            {"study_hash": study_hash, "run_id": run_id, "candidate": candidate, "digests": digests}
+            for candidate, digests in used.items()
+        )
+        try:
+            with self.path.open("ab") as stream:
+                stream.write(b"".join(_frame(row) for row in rows))
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written: {error.strerror}") from error
 
 
 def _frame(record: Mapping[str, object]) -> bytes:
@@ -202,7 +209,7 @@ def _is_whole(raw: bytes) -> bool:
         line = msgspec.json.decode(raw, type=_Line)
     except msgspec.DecodeError:
         return False
-    return int(line.crc, 16) == zlib.crc32(bytes(line.record))
+    return line.crc == f"{zlib.crc32(bytes(line.record)):08x}"
 
 
 def _unframe(raw: bytes, where: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Decisions, outcomes and ledger to the summary that every report is made from."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from parity_eval import __version__, certificate, economics, manifest
 from parity_eval.certificate import Circumstances
@@ -29,6 +29,10 @@ class Results:
     decisions: Sequence[Decision]
     outcomes: Mapping[Arm, Sequence[Outcome]]
     """In order, as far as they entered the test."""
+    beyond: Mapping[Arm, Sequence[Outcome]] = field(default_factory=dict)
+    """Of heavy requests that the test did not reach."""
+    positions: Mapping[Arm, int] = field(default_factory=dict)
+    """Requests of each arm's order that are used up."""
     waste: Mapping[Arm, int]
     circumstances: Mapping[Arm, Circumstances]
     ledger: tuple[LedgerLine, ...]
@@ -166,7 +170,8 @@ def _task(study: Study, design: TaskDesign, results: Results) -> TaskSummary:
 def _arm(decision: Decision, design: TaskDesign, results: Results) -> ArmSummary:
     arm = decision.arm
     outcomes = results.outcomes.get(arm, ())
-    failed = [(o.request, o.weight) for o in outcomes if o.is_failure]
+    seen = [*outcomes, *results.beyond.get(arm, ())]
+    failed = [(o.request, o.weight) for o in seen if o.is_failure]
     total_weight = sum(unit.weight for unit in design.sample.units)
     weight = sum(o.weight for o in outcomes)
     circumstances = results.circumstances[arm]
@@ -181,7 +186,7 @@ def _arm(decision: Decision, design: TaskDesign, results: Results) -> ArmSummary
         qualifications=certificate.qualifications(
             replace(circumstances, holes_counted=sum(o.is_hole for o in outcomes))
         ),
-        n_failed=len(failed),
+        n_failed=sum(o.is_failure for o in outcomes),
         waste=results.waste.get(arm, 0),
     )
 

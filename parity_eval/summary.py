@@ -91,7 +91,7 @@ class LedgerLine:
     input_tokens: int
     output_tokens: int
     usd: float
-    """Settled and unsettled reservations."""
+    """What those answers cost. Calls that gave none are in the run's `spent_usd` only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

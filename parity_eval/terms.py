@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from parity_eval import codec
 from parity_eval.design import TaskDesign
 from parity_eval.lines import files_digest
-from parity_eval.records import Arm, ModelSpec, Unit
+from parity_eval.parity import Ruled
+from parity_eval.records import Arm, ModelSpec, TaskName, Unit
 from parity_eval.study import Study
 
 
@@ -19,8 +20,8 @@ class Orders:
 
     by_arm: dict[Arm, tuple[Unit, ...]]
     """In the seeded order, without those that another study has shown to the candidate."""
-    to_register: dict[tuple[str, str], list[str]]
-    """By task and candidate identity, digests of the requests that the run may use."""
+    to_register: dict[str, list[str]]
+    """By candidate identity, digests of the requests that the run may use."""
     notes: tuple[str, ...]
     """What was refused, and why."""
 
@@ -54,46 +55,99 @@ def study_hash(study: Study, fingerprint: str) -> str:
     )
 
 
-def identity(spec: ModelSpec) -> str:
+def resolved(
+    designs: Sequence[TaskDesign], ruled: Mapping[TaskName, Ruled], orders: Orders
+) -> dict[str, object]:
+    """Return what the terms came to on this log: a resumed run must come to the same.
+
+    Args:
+        designs: The tasks.
+        ruled: Their parity rules with the scorers.
+        orders: The requests of each arm.
+    """
+    return {
+        "tasks": {
+            design.spec.name: _resolved(design, ruled.get(design.spec.name)) for design in designs
+        },
+        "orders": {
+            str(arm): codec.digest([unit.request.id for unit in units])
+            for arm, units in orders.by_arm.items()
+        },
+    }
+
+
+def _resolved(design: TaskDesign, ruled: Ruled | None) -> dict[str, object]:
+    scorers = ruled.scorers.items() if ruled else ()
+    return {
+        "kind": design.kind,
+        "estimand": [design.estimand.name, design.estimand.null],
+        "rule": design.rule,
+        "scorers": {key: [scorer.name, getattr(scorer, "version", 1)] for key, scorer in scorers},
+    }
+
+
+def identities(spec: ModelSpec) -> tuple[str, ...]:
     """Return what makes a candidate the same one in another study.
 
-    A recording goes by its name: it may have grown since, and is still the same candidate.
+    A recording goes by its name, for it may have grown since, and by its contents.
     """
-    who = [spec.name] if spec.is_recorded else [spec.model, spec.api_base, spec.params]
-    return codec.digest(who)
+    if not spec.is_recorded:
+        return (codec.digest([spec.model, spec.api_base, spec.params]),)
+    contents = files_digest(spec.path, "a recording") if spec.path else ""
+    return (codec.digest([spec.name]), codec.digest([contents]))
 
 
 def fresh_orders(
     designs: Sequence[TaskDesign],
     candidates: Sequence[ModelSpec],
-    used: Callable[[str, str], Mapping[str, str]],
+    used: Callable[[str], Mapping[str, str]],
     max_samples: int,
 ) -> Orders:
-    """Take requests that another study has shown to a candidate out of that candidate's order.
+    """Take requests that another study has shown to a candidate out of their task's order.
+
+    What one candidate has seen is taken from all: the candidates of a task keep one order.
 
     Args:
         designs: Tasks with their seeded orders.
         candidates: Candidates of the study.
-        used: By task and candidate identity, request digest to the run that used it.
+        used: By candidate identity, request digest to the run that used it.
         max_samples: Most requests per arm.
     """
     by_arm: dict[Arm, tuple[Unit, ...]] = {}
-    to_register: dict[tuple[str, str], list[str]] = {}
+    to_register: dict[str, list[str]] = {}
     notes: list[str] = []
-    for spec in candidates:
-        who = identity(spec)
-        for design in designs:
-            units = design.sample.units
-            spent = used(design.spec.name, who)
-            fresh = tuple(unit for unit in units if unit.digest not in spent)
-            arm = Arm(task=design.spec.name, candidate=spec.name)
-            by_arm[arm] = fresh
-            to_register[design.spec.name, who] = [unit.digest for unit in fresh[:max_samples]]
-            runs = sorted({spent[unit.digest] for unit in units if unit.digest in spent})
-            if runs:
-                notes.append(
-                    f"{arm}: {len(units) - len(fresh)} of {len(units)} requests were shown to this "
-                    f"candidate under other terms ({', '.join(runs)}) and are refused; "
-                    f"{len(fresh)} are fresh"
+    who = {spec.name: identities(spec) for spec in candidates}
+    seen = {spec.name: _seen(who[spec.name], used) for spec in candidates}
+    for design in designs:
+        units = design.sample.units
+        spent: dict[str, str] = {}
+        for spec in candidates:
+            hits = {u.digest: run for u in units if (run := seen[spec.name].get(u.digest))}
+            spent |= hits
+            if hits:
+                notes.append(_note(design, spec, hits))
+        fresh = tuple(unit for unit in units if unit.digest not in spent)
+        if spent:
+            notes.append(f"{design.spec.name}: {len(fresh)} of {len(units)} requests are fresh")
+        for spec in candidates:
+            by_arm[Arm(task=design.spec.name, candidate=spec.name)] = fresh
+            for identity in who[spec.name]:
+                to_register.setdefault(identity, []).extend(
+                    unit.digest for unit in fresh[:max_samples]
                 )
     return Orders(by_arm=by_arm, to_register=to_register, notes=tuple(notes))
+
+
+def _seen(identities: Sequence[str], used: Callable[[str], Mapping[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for identity in identities:
+        found |= used(identity)
+    return found
+
+
+def _note(design: TaskDesign, spec: ModelSpec, hits: Mapping[str, str]) -> str:
+    return (
+        f"{design.spec.name}/{spec.name}: {len(hits)} of {len(design.sample.units)} requests were "
+        f"shown to this candidate under other terms ({', '.join(sorted(set(hits.values())))}) and "
+        "are refused"
+    )

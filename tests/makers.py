@@ -212,7 +212,7 @@ class FromTable(Same):
         super().__init__("judge")
 
     def score(self, pair: Pair, answers: tuple[Response, ...]) -> Score | Unscored:  # noqa: ARG002
-        return Unscored(scorer=self.name, reason="not recorded")
+        return Unscored(scorer=self.name, reason="not recorded", is_absent=True)
 
 
 def ruled(scorer: Same) -> Ruled:
@@ -247,6 +247,7 @@ class Table:
         test: TestSpec | None = None,
         worth: float | None = None,
         closed: Mapping[Arm, str] | None = None,
+        holes: Mapping[Arm, Missing] | None = None,
     ) -> None:
         self.outcomes = outcomes
         self.plans = [
@@ -257,6 +258,7 @@ class Table:
                 worth=worth,
                 price_rank=rank,
                 why_closed=(closed or {}).get(arm),
+                hole=(holes or {}).get(arm),
             )
             for rank, (arm, given) in enumerate(outcomes.items())
         ]

@@ -34,8 +34,17 @@ def guarded(command: F) -> F:
         except Exception as error:  # noqa: BLE001 - the boundary
             text = f"internal error: {type(error).__name__}: {error}"
             _fail(f"{text}\nThis is a defect; --debug shows where", _INTERNAL)
+        else:
+            _flush()
 
     return run  # type: ignore[return-value]
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int) -> None:

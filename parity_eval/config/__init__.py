@@ -190,7 +190,8 @@ def _all_errors(error: ValidationError, document: yaml_lines.Document, origin: s
             full = _where(document, origin, tuple(problem["loc"]))
             lines.append(f"{full}: is required")
         else:
-            text = problem["msg"].removeprefix("Value error, ")
+            text = re.sub(r" or instance of \w+", "", problem["msg"].removeprefix("Value error, "))
+            text = text.replace("a valid dictionary", "a mapping")
             lines.append(f"{where}: {text}; got {problem['input']!r}"[:400])
     return "\n".join(dict.fromkeys(lines))
 
@@ -221,7 +222,7 @@ class _Builder:
     def study(self, parsed: FilePart) -> Study:
         test = parsed.test
         return Study(
-            name=parsed.name or _slug(Path(self.origin).resolve().parent.name, self.origin),
+            name=self._name(parsed.name),
             origin=self.origin,
             log=LogSpec(path=self._path(parsed.log.path), max_rejects=parsed.log.max_rejects),
             baseline=self._baseline(parsed.baseline),
@@ -236,7 +237,8 @@ class _Builder:
                 family=test.family, seed=test.seed, max_excluded=test.max_excluded,
             ),
             tasks=tuple(
-                self._task(name, task, test.estimand) for name, task in parsed.tasks.items()
+                self._task(name, task or TaskPart(), test.estimand)
+                for name, task in parsed.tasks.items()
             ),
             run=RunSpec(
                 out=self._path(parsed.out) if parsed.out else "reports",
@@ -245,6 +247,16 @@ class _Builder:
                 missing=parsed.missing,
             ),
         )  # fmt: skip
+
+    def _name(self, given: str | None) -> str:
+        """Return the study's name, which also begins the name of its run folder."""
+        if given is None:
+            return _slug(Path(self.origin).resolve().parent.name, self.origin)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,79}", given):
+            self.problems.append(
+                (("name",), "at most 80 letters, digits, spaces, '.', '_' and '-', please")
+            )
+        return given
 
     def _path(self, text: str) -> str:
         """Return a path of the file as one that works from here; `$NAME` is taken from outside."""
@@ -318,6 +330,8 @@ class _Builder:
         self, name: str, task: TaskPart, estimand: EstimandName | Literal["auto"]
     ) -> TaskSpec:
         path = ("tasks", name)
+        if not name.strip():
+            self.problems.append((path, "a task needs a name"))
         for key in task.match:
             if key not in MATCH_FIELDS and not key.startswith("metadata."):
                 hint = nearest(key, (*MATCH_FIELDS, "metadata.KEY"))

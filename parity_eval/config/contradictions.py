@@ -13,6 +13,7 @@ def contradictions(study: Study) -> list[tuple[Path, str]]:
         *_name_problems(study),
         *_judge_problems(study),
         *(problem for task in study.tasks for problem in _task_problems(study, task)),
+        *_estimand_problems(study, study.test.estimand, ("test",)),
     ]
 
 
@@ -32,6 +33,7 @@ def _name_problems(study: Study) -> list[tuple[Path, str]]:
         is_same = (spec.model, spec.path, spec.api_base, dict(spec.params)) == (
             base.model, base.path, base.api_base, dict(base.params),
         )  # fmt: skip
+        is_same |= spec.path is not None and spec.path in (study.log.path, base.path)
         if is_same or spec.name == base.name:
             problems.append(
                 (
@@ -68,17 +70,10 @@ def _task_problems(study: Study, task: TaskSpec) -> list[tuple[Path, str]]:
     path = ("tasks", task.name)
     problems: list[tuple[Path, str]] = []
     needs_judge = task.rule is not None and "judge" in {s.scorer for s in task.scorers}
-    if (needs_judge or task.estimand == "preference") and study.judge is None:
+    if needs_judge and study.judge is None:
         problems.append((path, "asks a judge, but the configuration has no `judge`"))
-    if task.estimand == "quality" and study.labels is None:
-        problems.append(((*path, "estimand"), "quality needs `labels`, and there are none"))
-    if task.estimand == "noise_floor" and study.baseline.second is None:
-        problems.append(
-            (
-                (*path, "estimand"),
-                "noise_floor needs second answers of the baseline: set `baseline.second`",
-            )
-        )
+    if task.estimand != study.test.estimand:
+        problems += _estimand_problems(study, task.estimand, path)
     if task.estimand not in ("parity", "auto") and task.bar is not None:
         problems.append(((*path, "bar"), f"{task.estimand} takes a margin, not a bar"))
     if task.rule is not None and _similarity_alone(task):
@@ -92,6 +87,19 @@ def _task_problems(study: Study, task: TaskSpec) -> list[tuple[Path, str]]:
             )
         )
     return problems
+
+
+def _estimand_problems(study: Study, estimand: str, path: Path) -> list[tuple[Path, str]]:
+    """Say what an estimand lacks, where it is named."""
+    lacks = {
+        "preference": study.judge is None and "a `judge`",
+        "quality": study.labels is None and "`labels`",
+        "noise_floor": study.baseline.second is None
+        and "second answers of the baseline: set `baseline.second`",
+    }.get(estimand)
+    if not lacks:
+        return []
+    return [((*path, "estimand"), f"{estimand} needs {lacks}")]
 
 
 def _similarity_alone(task: TaskSpec) -> bool:

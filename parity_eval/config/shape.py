@@ -146,7 +146,7 @@ class FilePart(Part):
     missing: Literal["wait", "fail"] = "wait"
     out: str | None = None
     offline: bool = False
-    tasks: dict[str, TaskPart] = {}
+    tasks: dict[str, TaskPart | None] = {}
 
 
 def siblings(path: tuple[int | str, ...]) -> list[str]:

@@ -41,7 +41,7 @@ from parity_eval.wire import (
 _ENVIRONMENT: Final = {
     "LITELLM_MODE": "PRODUCTION",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
 }
 _STOLE_CREDENTIALS: Final = frozenset({"1.82.7", "1.82.8"})  # PYSEC-2026-2
 _CONNECT_S: Final = 10.0
@@ -260,6 +260,10 @@ class LiteLLM:
             return
         if self.spec.api_base is not None or route.provider.startswith(_CLOUDS):
             return
+        usual = self._key_env()
+        if usual is not None and not os.environ.get(usual, "unset").strip():
+            # Set and empty is how a build presents a secret that it does not have.
+            raise missing_key(self.spec, [usual])
         found = _litellm().validate_environment(_spelled(self.spec))
         names = [key for key in found["missing_keys"] if key.endswith("_API_KEY")]
         if names and not found["keys_in_environment"]:

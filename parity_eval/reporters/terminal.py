@@ -47,7 +47,11 @@ def decision_table(summary: RunSummary, width: int = WIDTH) -> RenderableType:
     widths = _widths(summary, width)
     blocks: list[RenderableType] = [_table((), widths)] if summary.tasks else []
     for task in summary.tasks:
-        blocks += [_heading(task), _table(task.arms, widths, task.estimand)]
+        blocks.append(_heading(task))
+        if task.why_not_measurable:
+            why = figures.one_line(task.why_not_measurable, 300)
+            blocks.append(Text(f"  not measurable: {why}", style="magenta"))
+        blocks.append(_table(task.arms, widths, task.estimand))
     return Group(*blocks) if blocks else Text("No task, so nothing was decided.")
 
 
@@ -61,7 +65,13 @@ def closing_lines(summary: RunSummary, written: Mapping[str, str]) -> tuple[Text
     Returns:
         The state, what moves, what it saves, what was spent, and where to look.
     """
-    return (*_state(summary), *_moves(summary), *_money(summary), *_paths(written))
+    return (
+        *_state(summary),
+        *_moves(summary),
+        *_unassigned(summary),
+        *_money(summary),
+        *_paths(written),
+    )
 
 
 def _heading(task: TaskSummary) -> Text:
@@ -147,6 +157,12 @@ def _moves(summary: RunSummary) -> Iterator[Text]:
             name = figures.one_line(str(arm.decision.arm), 60)
             yield Text(f"{name} is blocked: request {request} fails and carries > 1% of traffic.")
     yield Text(figures.one_line(summary.family_statement, 300), style="dim")
+
+
+def _unassigned(summary: RunSummary) -> Iterator[Text]:
+    if summary.n_unassigned:
+        lines = figures.counted(summary.n_unassigned, "log line")
+        yield Text(f"{lines} of {summary.n_lines} belong to no task of the study.")
 
 
 def _money(summary: RunSummary) -> Iterator[Text]:

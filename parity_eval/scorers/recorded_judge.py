@@ -114,18 +114,22 @@ class RecordedJudge:
         if found is None:
             return self._unscored(
                 f"not recorded: no verdict of {self.judge} on {pair.candidate_name} against "
-                f"{pair.baseline_name} for this request"
+                f"{pair.baseline_name} for this request",
+                is_absent=True,
             )
         if self.orders == "both" and not _has_both(found):
-            return self._unscored(f"{self.judge} judged it in one order only")
+            return self._unscored(
+                f"{self.judge} judged it in one order only; `judge.orders: any` accepts that",
+                is_absent=True,
+            )
         votes = [_vote(verdict, pair) for verdict in found]
         readable = tuple(vote for vote in votes if vote is not None)
         if len(readable) < len(votes):
             return self._unscored(f"a verdict of {self.judge} could not be read")
         return score_of(self.name, readable)
 
-    def _unscored(self, reason: str) -> Unscored:
-        return Unscored(scorer=self.name, reason=reason)
+    def _unscored(self, reason: str, *, is_absent: bool = False) -> Unscored:
+        return Unscored(scorer=self.name, reason=reason, is_absent=is_absent)
 
 
 class _Table:

@@ -6,10 +6,11 @@ prompt log -> requests -> tasks -> seeded order -> replay -> pairs -> scores -> 
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parity_eval import codec, coverage, documents, explorer, labels, manifest, placebo, plugins
+from parity_eval.certificate import is_heavy
 from parity_eval.certifier import ArmPlan, Certifier
 from parity_eval.contestants import contestant, self_preference_message
 from parity_eval.derived import write_tables
@@ -20,17 +21,17 @@ from parity_eval.intake import Intake, content_digest, gather
 from parity_eval.interrupt import Interrupt
 from parity_eval.labels import Labels
 from parity_eval.lines import expand
-from parity_eval.parity import Ruled
+from parity_eval.parity import MOST_JUDGED, Ruled
 from parity_eval.planning import worst_case_usd, worth_certifying
 from parity_eval.protocols import Listener
-from parity_eval.records import Arm, PlaceboResult, Purpose, TaskName, Unit
+from parity_eval.records import Arm, Missing, PlaceboResult, Purpose, Status, TaskName, Unit
 from parity_eval.replay import Replay, ReplaySettings
 from parity_eval.sampling import distinct
 from parity_eval.store import JOURNAL, Register, RunFolder, read_journal
 from parity_eval.study import Study, TaskSpec
 from parity_eval.summarise import Results, by_price, circumstances, run_summary
 from parity_eval.summary import RunSummary
-from parity_eval.terms import Orders, fresh_orders, study_hash
+from parity_eval.terms import Orders, fresh_orders, resolved, study_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +79,16 @@ def run(study: Study, listener: Listener, *, approve: Callable[[float], bool]) -
     """
     prepared = prepare(study, listener)
     prepared.models.check()
-    _check_budget(prepared, approve)
+    prepared = _within_budget(prepared, approve)
     register = Register(Path(study.run.out))
     orders = _fresh_orders(prepared, register, listener)
     with RunFolder(Path(study.run.out) / prepared.run_id) as folder:
         evaluation = _open(prepared, folder, orders, register)
-        results = asyncio.run(_evaluate(prepared, evaluation, listener))
+        try:
+            results = asyncio.run(_evaluate(prepared, evaluation, listener))
+        except asyncio.CancelledError as error:
+            # The second Ctrl-C; the journal holds all that arrived.
+            raise KeyboardInterrupt from error
         return _write(prepared, folder, results)
 
 
@@ -128,20 +133,25 @@ async def _evaluate(prepared: Prepared, evaluation: Evaluation, listener: Listen
         for design in prepared.designs
         if design.why_closed is None
     }
-    closed = _closed(prepared.designs, placebos)
-    certifier = Certifier(_plans(prepared, evaluation.orders, closed), study.test)
+    known = {task: found for task, found in placebos.items() if not isinstance(found, Missing)}
+    holes = {task: found for task, found in placebos.items() if isinstance(found, Missing)}
+    closed = _closed(prepared.designs, known)
+    certifier = Certifier(_plans(prepared, evaluation.orders, closed, holes), study.test)
     _announce(prepared, evaluation, listener)
     interrupt = Interrupt(listener.on_note)
     with interrupt.listening():
         showing = asyncio.create_task(_show_progress(certifier, replay, listener))
-        await certify(
-            evaluation,
-            certifier,
-            concurrency=study.run.concurrency,
-            should_stop=lambda: interrupt.is_asked,
-        )
-        showing.cancel()
-        await prepared.models.aclose()
+        try:
+            await certify(
+                evaluation,
+                certifier,
+                concurrency=study.run.concurrency,
+                should_stop=lambda: interrupt.is_asked,
+            )
+            await _ask_heavy(evaluation, certifier)
+        finally:
+            showing.cancel()
+            await prepared.models.aclose()
     decisions = certifier.decisions()
     for decision in decisions:
         listener.on_progress(decision, replay.spent_usd)
@@ -150,15 +160,17 @@ async def _evaluate(prepared: Prepared, evaluation: Evaluation, listener: Listen
     ]
     return Results(
         designs=prepared.designs,
-        placebos=placebos,
+        placebos=known,
         closed=closed,
         decisions=decisions,
         outcomes={arm: evaluation.used(arm, certifier.position(arm)) for arm in certifier.arms},
+        beyond={arm: evaluation.beyond(arm, certifier.position(arm)) for arm in certifier.arms},
+        positions={arm: certifier.position(arm) for arm in certifier.arms},
         waste={arm: certifier.waste(arm) for arm in certifier.arms},
         circumstances=circumstances(
             study,
             prepared.designs,
-            placebos,
+            known,
             judge_is=judge_is[0] if judge_is else None,
             n_units={arm: len(order) for arm, order in evaluation.orders.items()},
         ),
@@ -179,7 +191,7 @@ def _write(prepared: Prepared, folder: RunFolder, results: Results) -> RunResult
     )
     document = manifest.build(summary, prepared.study, _newest(prepared, folder.path))
     documents.check(document, "manifest.v1.json", "the manifest")
-    used = {(d.arm.task, d.arm.candidate): d.n for d in results.decisions}
+    used = {(arm.task, arm.candidate): n for arm, n in results.positions.items()}
     pairs = explorer.pairs(lambda: read_journal(folder.path), used)
     written = {
         "report": folder.write("report.html", plugins.reporter("html").render(summary, pairs)),
@@ -218,16 +230,18 @@ def _check_judge(study: Study, models: plugins.Models) -> None:
             raise ConfigError(f"{study.origin}: judge: {self_preference_message(model, name)}")
 
 
-def _check_budget(prepared: Prepared, approve: Callable[[float], bool]) -> None:
+def _within_budget(prepared: Prepared, approve: Callable[[float], bool]) -> Prepared:
+    """Return the study with a budget: its own, or the worst case once that is agreed to."""
     study = prepared.study
     if study.run.max_cost_usd is not None or not prepared.models.live:
-        return
+        return prepared
     worst = worst_case_usd(study, prepared.designs, prepared.models.live)
     if not approve(worst):
         raise ConfigError(
             f"no budget is set, and in the worst case this run costs ${worst:,.2f}; "
             "set `budget.usd` or --max-cost, or agree with --yes"
         )
+    return replace(prepared, study=replace(study, run=replace(study.run, max_cost_usd=worst)))
 
 
 def _fresh_orders(prepared: Prepared, register: Register, listener: Listener) -> Orders:
@@ -237,7 +251,7 @@ def _fresh_orders(prepared: Prepared, register: Register, listener: Listener) ->
     orders = fresh_orders(
         prepared.designs,
         study.candidates,
-        lambda task, candidate: used.get((task, candidate), {}),
+        lambda candidate: used.get(candidate, {}),
         study.test.max_samples,
     )
     for note in orders.notes:
@@ -268,14 +282,20 @@ def _open(prepared: Prepared, folder: RunFolder, orders: Orders, register: Regis
         replay=replay,
         append=folder.append,
     )
+    fixed = codec.digest(resolved(prepared.designs, prepared.ruled, orders))
     is_new = True
     for record in read_journal(folder.path):
         is_new = False
+        if record["kind"] == "study" and record["resolved"] != fixed:
+            raise ConfigError(
+                f"{folder.path}: this run was begun under other terms than this version, or this "
+                "output folder, would go on with; finish it as it was begun, or remove the folder"
+            )
         replay.remember(record)
         evaluation.remember(record)
     if is_new and study.run.is_registered:
         register.add(
-            study_hash=prepared.study_hash, run_id=prepared.run_id, arms=orders.to_register
+            study_hash=prepared.study_hash, run_id=prepared.run_id, used=orders.to_register
         )
     if is_new:
         folder.append(
@@ -284,8 +304,8 @@ def _open(prepared: Prepared, folder: RunFolder, orders: Orders, register: Regis
                 "version": 1,
                 "run_id": prepared.run_id,
                 "study_hash": prepared.study_hash,
+                "resolved": fixed,
                 "study": study,
-                "orders": {d.spec.name: d.sample.order_hash for d in prepared.designs},
             }
         )
     return evaluation
@@ -293,15 +313,20 @@ def _open(prepared: Prepared, folder: RunFolder, orders: Orders, register: Regis
 
 async def _placebos(
     prepared: Prepared, design: TaskDesign, evaluation: Evaluation
-) -> tuple[PlaceboResult, ...]:
+) -> tuple[PlaceboResult, ...] | Missing:
+    task, test = design.spec.name, prepared.study.test
+    is_paid = prepared.study.baseline.source == "replay" and prepared.models.live
+    units = await evaluation.answered(task, MOST_JUDGED if is_paid else test.max_samples)
+    if isinstance(units, Missing):
+        return units
     return await placebo.run(
-        design,
-        prepared.ruled.get(design.spec.name),
+        replace(design, sample=replace(design.sample, units=units)),
+        prepared.ruled.get(task),
         baseline=prepared.study.baseline.spec.name,
         labels=prepared.labels,
-        alpha=prepared.study.test.alpha,
-        ask=evaluation.judge(design.spec.name, Purpose.PLACEBO),
-        floor=evaluation.floor(design.spec.name),
+        alpha=test.alpha,
+        ask=evaluation.judge(task, Purpose.PLACEBO),
+        floor=evaluation.floor(task),
     )
 
 
@@ -317,7 +342,10 @@ def _closed(
 
 
 def _plans(
-    prepared: Prepared, orders: Mapping[Arm, tuple[Unit, ...]], closed: Mapping[TaskName, str]
+    prepared: Prepared,
+    orders: Mapping[Arm, tuple[Unit, ...]],
+    closed: Mapping[TaskName, str],
+    holes: Mapping[TaskName, Missing],
 ) -> list[ArmPlan]:
     return [
         ArmPlan(
@@ -332,6 +360,7 @@ def _plans(
             ),
             price_rank=rank,
             why_closed=closed.get(design.spec.name),
+            hole=holes.get(design.spec.name),
         )
         for design in prepared.designs
         for rank, spec in enumerate(by_price(prepared.study.candidates))
@@ -346,6 +375,20 @@ def _announce(prepared: Prepared, evaluation: Evaluation, listener: Listener) ->
         f"{prepared.run_id}: {prepared.intake.n_lines} log lines, {n_tasks} tasks, {n_arms} arms",
         {str(arm): min(most, len(order)) for arm, order in evaluation.orders.items()},
     )
+
+
+async def _ask_heavy(evaluation: Evaluation, certifier: Certifier) -> None:
+    """Look at heavy requests that the tests of certified arms did not get to.
+
+    They say nothing about the rate, but one that fails blocks the route.
+    """
+    for decision in certifier.decisions(with_path=False):
+        if decision.status is Status.CERTIFIED:
+            order = evaluation.orders[decision.arm]
+            total = sum(unit.weight for unit in order)
+            for position in range(certifier.position(decision.arm), len(order)):
+                if is_heavy(order[position].weight, total):
+                    await evaluation.observe(decision.arm, position)
 
 
 async def _show_progress(certifier: Certifier, replay: Replay, listener: Listener) -> None:

@@ -133,6 +133,39 @@ def test_ctrl_c_saves_what_was_in_flight_and_the_run_goes_on(tmp_path: Path) -> 
         assert max(upstream.calls.values()) == 1
 
 
+def test_ctrl_c_twice_stops_at_once_and_loses_nothing_that_arrived(tmp_path: Path) -> None:
+    cli.log(tmp_path)
+
+    def slowly(model: str, item: str, attempt: int) -> server.Fault | None:
+        return "slow" if int(item.split()[1].rstrip(":")) % 10 == 0 and attempt == 1 else None
+
+    with server.serving(answer, fault=slowly, slow_s=120) as upstream:
+        config(tmp_path, upstream.base_url)
+        process = subprocess.Popen(
+            cli.command("run"),
+            cwd=tmp_path,
+            env=cli.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        while sum(seen.fault == "slow" for seen in upstream.seen) < 4 and process.poll() is None:
+            os.sched_yield()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        while b"finishing what is in flight" not in (line := process.stderr.readline()):
+            assert line
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+        assert process.returncode == 3, err
+        assert b"Traceback" not in err
+        assert b"the same command goes on where it stopped" in err
+        answered = {key for key, n in upstream.calls.items() if n == 1} - {
+            (seen.model, seen.item) for seen in upstream.seen if seen.fault
+        }
+        assert cli.run("run", cwd=tmp_path).code == 0
+        assert all(upstream.calls[key] == 1 for key in answered)
+
+
 def test_faults_are_neither_lost_nor_counted_as_wrong_answers(tmp_path: Path) -> None:
     cli.log(tmp_path)
     shares: dict[server.Fault, float] = {"server_error": 0.1, "reset": 0.05, "cut": 0.05}

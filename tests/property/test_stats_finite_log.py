@@ -174,3 +174,17 @@ def test_a_mean_over_a_log_can_be_certified() -> None:
         arm = arm.update(0.0)
     assert stop is Stop.CERTIFIED
     assert arm.n < 87
+
+
+@few
+@given(logs, st.sampled_from([0.0, 1.0]), st.integers(0, 20))
+def test_looking_ahead_equals_going_there(outcomes: list[int], score: float, times: int) -> None:
+    tests = (
+        certify_kernel(0.6, alpha=0.05, n_max=100),
+        FiniteCount(size=60, null_count=36),
+        FiniteMean(size=60, nodes=bet_nodes(0.6, alpha=0.05, n_max=60), null=0.6),
+    )
+    for test in tests:
+        state = start(test).update_many(outcomes)
+        ahead = state.update_many([score] * times).log_e
+        assert state.log_e_after(score, times) == pytest.approx(ahead, abs=1e-9)

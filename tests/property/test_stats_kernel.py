@@ -165,9 +165,9 @@ def test_rounding_a_histogram_only_loosens_the_bound(kernel: Kernel, xs: list[fl
     assert rounded.histogram.n == exact.histogram.n == len(xs)
     assert len(rounded.histogram.values) <= 101
     if kernel.side == "above":
-        assert exact.value - 0.011 <= rounded.value <= exact.value + 1e-10
+        assert rounded.value <= exact.value + 1e-10
     else:
-        assert exact.value - 1e-10 <= rounded.value <= exact.value + 0.011
+        assert rounded.value >= exact.value - 1e-10
 
 
 @few

@@ -2,7 +2,7 @@
 
 In single precision, whose rounding moves the wealth by less than a thousandth over 5,000 units. A
 wealth of less than 1e-30 is lifted to that, which spares slow denormal numbers and can only make
-certificates more frequent.
+certificates more frequent; one of more than 1e30 has long been counted.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from parity_eval.stats.checks import FloatArray, IntArray
 from parity_eval.stats.kernel import Kernel
 
-_LEAST = np.float32(1e-30)
-_LIFT_EVERY = 4
+_LEAST, _MOST = np.float32(1e-30), np.float32(1e30)
+_CLIP_EVERY = 4
 _CHUNK = 1_000
 _CHUNK_OF_TERMS = 500
 
@@ -103,8 +103,8 @@ def _highest(bets: Bets, runs: int, factors: Iterator[Single]) -> FloatArray:
     highest = np.zeros_like(mixed)
     for t, factor in enumerate(factors):
         wealth *= factor
-        if t % _LIFT_EVERY == 0:
-            np.maximum(wealth, _LEAST, out=wealth)
+        if t % _CLIP_EVERY == 0:
+            np.clip(wealth, _LEAST, _MOST, out=wealth)
         np.matmul(wealth, bets.mixing, out=mixed)
         np.maximum(highest, mixed, out=highest)
     return highest.astype(np.float64)

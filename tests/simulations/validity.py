@@ -43,9 +43,10 @@ def main() -> None:
     rng = np.random.default_rng(SEED)
     how = (
         f"Seed {SEED}; {RUNS} runs per row, {HORIZON} units each, a look after every unit, no "
-        "guard on the number of units. The mean is exactly at the edge of the null, where false "
-        "certificates are most frequent. ± is the Monte Carlo standard error; the last column "
-        "says whether every share is at most alpha plus three such errors (of alpha)."
+        "guard on the number of units; the kernel is tuned to that horizon. The mean is exactly at "
+        "the edge of the null, where false certificates are most frequent. ± is the Monte Carlo "
+        "standard error; the last column says whether every share is at most alpha plus three such "
+        "errors (of alpha)."
     )
     sections = [
         "## Parity, binary\n\n" + _parity(rng),

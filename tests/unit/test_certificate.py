@@ -8,6 +8,7 @@ from parity_eval.certificate import (
     Circumstances,
     family_statement,
     heavy_failure,
+    heavy_positions,
     qualifications,
     statement,
 )
@@ -146,6 +147,12 @@ class TestQualifications:
 
     def test_not_certified_is_not_worse(self) -> None:
         assert "'Not certified' does not mean worse" in NOT_PROMISED[-1]
+
+
+def test_which_requests_are_heavy() -> None:
+    assert heavy_positions([11, 1, 10, 300], 1000) == (0, 3)
+    assert heavy_positions([1, 2], 50) == (1,)
+    assert heavy_positions([], 0) == ()
 
 
 class TestHeavyFailure:

@@ -202,6 +202,17 @@ class TestHoles:
         assert found.mean == 0.0
         assert (found.low, found.high) == (0.0, 1.0)
 
+    @pytest.mark.parametrize("test", [FDR, FWER])
+    def test_a_task_that_waits_for_its_placebos_is_open(self, test: TestSpec) -> None:
+        table = Table({A: [PASS] * 500, B: [PASS] * 500}, test=test, holes={A: SLOW})
+        certifier = table.certifier()
+        found = {d.arm: d for d in certifier.decisions()}
+        assert brief(found[A]) == ("open", 0)
+        assert brief(found[B]) == ("certified", 94)
+        assert certifier.is_incomplete()
+        assert certifier.holes() == {A: SLOW}
+        assert certifier.waste(A) == 0
+
     def test_what_is_not_there_yet_leaves_the_arm_open(self) -> None:
         certifier = Table({A: [PASS] * 500}).cut(50).certifier()
         (found,) = certifier.decisions()
@@ -225,8 +236,9 @@ class TestPassedOver:
         )
 
     def test_exactly_max_excluded_is_allowed(self) -> None:
-        found = only(([PASS] * 19 + [None]) * 20, max_excluded=0.05)
-        assert brief(found)[0] == "certified"
+        outcomes = ([None] + [PASS] * 19) * 5
+        assert brief(only(outcomes, min_n=95, max_excluded=0.05)) == ("certified", 95)
+        assert brief(only(outcomes, min_n=95, max_excluded=0.049)) == ("inconclusive", 95)
 
 
 class TestFamily:
@@ -274,6 +286,15 @@ class TestFamily:
         assert found[A].high <= -0.05
         assert found[A].low <= found[A].high
         assert found[B].status is Status.CERTIFIED
+
+    def test_an_arm_is_rejected_on_its_own_at_alpha(self) -> None:
+        what, bad = estimand("quality", 0.05), [-1.0, 0.0, 0.0] * 100
+        alone = Table({A: bad}, what).decisions()[A]
+        assert alone.status is Status.REJECTED
+        assert alone.high < -0.05
+        many = Table({A: bad} | {arm(f"t{i}"): bad for i in range(9)}, what).decisions()[A]
+        assert (many.n, many.level, many.high) == (alone.n, 0.05, alone.high)
+        assert many.log_e_needed == pytest.approx(5.2983, abs=5e-5)  # log 200
 
     def test_bound_and_late_decision_agree_under_fwer(self) -> None:
         # log E peaks at 3.4 after 95 and has fallen when the log ends.

@@ -84,6 +84,26 @@ def test_the_journal_as_tables(tmp_path: Path, query: str, row: tuple[object, ..
     assert ask(write_tables(filled(tmp_path)), query) == [row]
 
 
+def test_the_last_verdict_on_a_pair_holds(tmp_path: Path) -> None:
+    with RunFolder(filled(tmp_path)) as run:
+        run.append(
+            {
+                "kind": "verdict",
+                "task": "triage",
+                "candidate": "small",
+                "position": 0,
+                "request": "r1",
+                "key": "k1",
+                "value": 1.0,
+                "is_failure": False,
+                "reason": "the hole is filled",
+                "scores": (),
+            }
+        )
+    query = "SELECT value, reason FROM verdicts"
+    assert ask(write_tables(tmp_path), query) == [(1.0, "the hole is filled")]
+
+
 def test_it_can_be_made_again(tmp_path: Path) -> None:
     write_tables(filled(tmp_path))
     target = write_tables(tmp_path)

@@ -158,6 +158,14 @@ class TestClosed:
         assert found.sample.excluded == {"set aside for calibration": 10}
         assert found.why_closed is None
 
+    def test_nor_a_reason_for_being_closed(self) -> None:
+        rows = [entry(str(i), answer="spam") for i in range(90)]
+        rows += [entry(f"x{i}", answer=None) for i in range(10)]
+        found = decided(rows, TaskSpec(name=TaskName("triage")))
+        assert "set aside for calibration" in found.sample.excluded
+        assert found.why_closed is not None
+        assert "calibration" not in found.why_closed
+
     def test_nothing_usable_but_allowed(self) -> None:
         given = study(test=TestSpec(max_excluded=1.0))
         found = decided([entry("x", answer=None)], given=given)

@@ -78,6 +78,14 @@ def test_what_did_not_enter_the_test_is_not_shown() -> None:
     assert pairs(lambda: journal(5, frozenset()), {}) == ()
 
 
+def test_the_last_verdict_on_a_pair_holds() -> None:
+    def twice() -> Iterator[Mapping[str, Any]]:
+        yield from journal(1, frozenset({0}))
+        yield from journal(1, frozenset())
+
+    assert [view.is_failure for view in pairs(twice, {ARM: 1})] == [False]
+
+
 def test_a_pair_in_full() -> None:
     view = shown(1, {0}, 1)[0]
     assert (view.task, view.candidate, view.request_id) == ("triage", "small", "r0")

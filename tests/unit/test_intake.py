@@ -47,6 +47,15 @@ def test_a_log(tmp_path: Path) -> None:
     assert found.last_timestamp == "2026-03-02T04:00:00Z"  # the later one, whatever its zone
 
 
+def test_only_times_of_lines_that_are_used_count(tmp_path: Path) -> None:
+    rows = [
+        line(1, task="a", timestamp="2026-03-01T00:00:00Z"),
+        line(2, task="b", timestamp="2026-04-01T00:00:00Z"),
+    ]
+    found = read(write_lines(tmp_path / "log", rows), specs=[TaskSpec(name=TaskName("a"))])
+    assert found.last_timestamp == "2026-03-01T00:00:00Z"
+
+
 def test_no_times(tmp_path: Path) -> None:
     found = read(write_lines(tmp_path / "log", [line(1, timestamp="soon")]))
     assert (found.first_timestamp, found.last_timestamp) == (None, None)

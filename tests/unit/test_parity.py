@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from makers import Asking, Same, estimand, nobody, request, units
+from makers import Asking, FromTable, Same, estimand, nobody, request, ruled, units
 
 from parity_eval import parity
 from parity_eval.parity import Ruled, default_rule, judge_pair, observe, placebo_answers
@@ -136,6 +136,10 @@ class TestJudgePair:
         assert isinstance(found, Verdict)
         assert not found.at_parity
         assert Unscored(scorer="judge", reason="no verdict") in found.scores
+
+    def test_what_no_table_holds_is_missing(self) -> None:
+        found = asyncio.run(judge_pair(pair("yep"), ruled(FromTable()), nobody))
+        assert found == Missing(hole=Hole.NOT_RECORDED, detail="not recorded")
 
     def test_scores_carry_the_name_in_the_rule(self) -> None:
         given = Ruled(rule=All((Ask("strict"),)), scorers={"strict": Same()})

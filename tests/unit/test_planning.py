@@ -86,9 +86,11 @@ class TestWorstCase:
     def test_the_judge_sees_both_orders_and_the_placebos(self) -> None:
         judge = model("judge", (1.0, 1000.0), is_live=True)
         given = replace(study(model("small")), judge=JudgeSpec(spec=judge))
-        # Two orders, one candidate and three placebos, each reckoned as two such requests.
-        assert self.usd(given, judge) == pytest.approx(3 * 2 * 4 * 2 * self.one)
+        # Request and answer, the longest other answer and the instructions; the judge's answer.
+        question = (55 + 3 + 16_000 + 4_000 + 1_024 * 1000.0) / 1e6
+        # Two orders; one candidate and three placebos.
+        assert self.usd(given, judge) == pytest.approx(3 * 2 * 4 * question)
         # Placebos are judged on 50 requests at most.
         assert self.usd(given, judge, n=60) == pytest.approx(
-            (50 * 2 * 4 + 10 * 2 * 1) * 2 * self.one, rel=1e-4
+            (50 * 2 * 4 + 10 * 2 * 1) * question, rel=1e-4
         )

@@ -124,19 +124,30 @@ def test_a_place_that_cannot_be_written_is_an_input_error(tmp_path: Path) -> Non
 
 def test_the_register_tells_what_earlier_studies_used(tmp_path: Path) -> None:
     register = Register(tmp_path)
-    register.add(study_hash="one", run_id="run-one", arms={("task", "model"): ["d1", "d2"]})
-    register.add(study_hash="two", run_id="run-two", arms={("task", "model"): ["d3"]})
-    assert register.used("two") == {("task", "model"): {"d1": "run-one", "d2": "run-one"}}
+    register.add(study_hash="one", run_id="run-one", used={"model": ["d1", "d2"]})
+    register.add(study_hash="two", run_id="run-two", used={"model": ["d3"], "other": ["d1"]})
+    assert register.used("two") == {"model": {"d1": "run-one", "d2": "run-one"}}
     assert register.used("one") == {}
-    assert set(register.used("three")["task", "model"]) == {"d1", "d2", "d3"}
+    assert set(register.used("three")["model"]) == {"d1", "d2", "d3"}
+    assert set(register.used("three")["other"]) == {"d1"}
 
 
-def test_the_register_passes_over_a_torn_line(tmp_path: Path) -> None:
+def test_a_torn_line_of_the_register_swallows_nothing(tmp_path: Path) -> None:
     register = Register(tmp_path)
-    register.add(study_hash="one", run_id="run-one", arms={("task", "model"): ["d1"]})
+    register.add(study_hash="one", run_id="run-one", used={"model": ["d1"]})
     with register.path.open("ab") as stream:
         stream.write(json.dumps({"crc": "00000000"}).encode()[:-3])
-    assert register.used("two") == {("task", "model"): {"d1": "run-one"}}
+    assert register.used("two") == {"model": {"d1": "run-one"}}
+    register.add(study_hash="two", run_id="run-two", used={"model": ["d2"]})
+    assert set(register.used("three")["model"]) == {"d1", "d2"}
+
+
+def test_a_damaged_register_is_told(tmp_path: Path) -> None:
+    register = Register(tmp_path)
+    register.add(study_hash="one", run_id="run-one", used={"model": ["d1"], "other": ["d1"]})
+    register.path.write_bytes(register.path.read_bytes().replace(b"d1", b"d9", 1))
+    with pytest.raises(InputError, match=r"register\.jsonl:1: damaged"):
+        register.used("two")
 
 
 def test_a_full_disk_is_told_and_what_was_written_stays(

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,7 +8,7 @@ from parity_eval.certificate import Circumstances
 from parity_eval.design import TaskDesign
 from parity_eval.evaluation import Outcome
 from parity_eval.intake import Intake
-from parity_eval.records import Decision, PlaceboResult, Reject, RequestId, Status, TaskName
+from parity_eval.records import Arm, Decision, PlaceboResult, Reject, RequestId, Status, TaskName
 from parity_eval.study import JudgeSpec, ScorerSpec, Study, TaskSpec
 from parity_eval.summarise import Results, by_price, circumstances, run_summary
 from parity_eval.summary import ArmSummary, RunSummary
@@ -54,6 +54,7 @@ def summary(
     designed: TaskDesign | None = None,
     given: Study = STUDY,
     why_incomplete: str | None = None,
+    beyond: Mapping[Arm, Sequence[Outcome]] | None = None,
 ) -> RunSummary:
     of = designed or design(UNITS)
     results = Results(
@@ -62,6 +63,7 @@ def summary(
         closed={TaskName("triage"): of.why_closed} if of.why_closed else {},
         decisions=decisions,
         outcomes={d.arm: outcomes for d in decisions},
+        beyond=beyond or {},
         waste={d.arm: 3 for d in decisions},
         circumstances={d.arm: Circumstances() for d in decisions},
         ledger=(),
@@ -85,8 +87,8 @@ def arms(found: RunSummary) -> dict[str, ArmSummary]:
 
 
 def test_duplicates_weigh_in_the_mean_by_traffic() -> None:
-    found = summary([decision("cheap")], [outcome("heavy", 0.0, weight=30), outcome("r1", 1.0)])
-    assert arms(found)["cheap"].mean_by_traffic == pytest.approx(1 / 31)
+    found = summary([decision("cheap")], [outcome("heavy", 1.0, weight=30), outcome("r1", 0.0)])
+    assert arms(found)["cheap"].mean_by_traffic == pytest.approx(30 / 31)
     assert arms(found)["cheap"].n_failed == 1
 
 
@@ -103,6 +105,14 @@ def test_a_heavy_failure_blocks_the_route_until_acknowledged() -> None:
     accepted = summary([decision("cheap")], failed, designed=design(UNITS, spec=spec))
     found = arms(accepted)["cheap"]
     assert (found.blocked_by, found.is_route) == (None, True)
+
+
+def test_a_heavy_failure_beyond_the_test_blocks_too() -> None:
+    outcomes = [outcome("r1", 1.0)]
+    beyond = {arm(candidate="cheap"): [outcome("heavy", 0.0, weight=30)]}
+    found = arms(summary([decision("cheap")], outcomes, beyond=beyond))["cheap"]
+    assert (found.blocked_by, found.is_route) == ("heavy", False)
+    assert (found.n_failed, found.mean_by_traffic) == (0, 1.0)  # it is no part of the test
 
 
 class TestRoute:

@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from makers import arm, design, model, study, units
+from makers import Same, arm, design, estimand, model, ruled, study, units
 
-from parity_eval.records import ModelName, ModelSpec, Price, RequestId, TaskName
+from parity_eval import codec
+from parity_eval.design import TaskDesign
+from parity_eval.records import Kind, ModelName, ModelSpec, Price, RequestId, TaskName
 from parity_eval.rules import Ask
 from parity_eval.study import (
     BaselineSpec,
@@ -18,7 +20,7 @@ from parity_eval.study import (
     TaskSpec,
     TestSpec,
 )
-from parity_eval.terms import Orders, fresh_orders, identity, study_hash
+from parity_eval.terms import Orders, fresh_orders, identities, resolved, study_hash
 
 PRINT = "ab" * 32
 LIVE = model("small", (1.0, 2.0), is_live=True)
@@ -95,50 +97,97 @@ class TestStudyHash:
         assert with_files(here, labels) != before
 
 
-class TestIdentity:
-    def test_a_live_model_is_what_is_called(self) -> None:
-        assert identity(LIVE) == identity(replace(LIVE, name=ModelName("another name")))
-        assert identity(LIVE) != identity(replace(LIVE, params={"temperature": 0}))
-        assert identity(LIVE) != identity(replace(LIVE, api_base="http://localhost"))
+class TestResolved:
+    orders = Orders(by_arm={arm(): units("ab")}, to_register={}, notes=())
+    ruled = {TaskName("triage"): ruled(Same())}  # noqa: RUF012 - read only
 
-    def test_a_recording_goes_by_its_name(self) -> None:
-        assert identity(model("a")) == identity(replace(model("a"), path="grown.jsonl"))
-        assert identity(model("a")) != identity(model("b"))
+    def test_what_the_terms_came_to(self) -> None:
+        found = resolved([design(units("ab"))], self.ruled, self.orders)
+        assert codec.builtins(found)["tasks"] == {
+            "triage": {
+                "kind": "classification",
+                "estimand": ["parity", 0.95],
+                "rule": {"op": "ask", "scorer": "exact"},
+                "scorers": {"exact": ["exact", 1]},
+            }
+        }
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            replace(design(units("ab")), kind=Kind.MODERATION),
+            design(units("ab"), estimand("parity", 0.9)),
+            replace(design(units("ab")), rule=Ask("judge")),
+        ],
+    )
+    def test_another_outcome_shows(self, other: TaskDesign) -> None:
+        before = resolved([design(units("ab"))], self.ruled, self.orders)
+        assert codec.digest(resolved([other], self.ruled, self.orders)) != codec.digest(before)
+
+    def test_another_order_shows(self) -> None:
+        turned = replace(self.orders, by_arm={arm(): units("ab")[::-1]})
+        of = [design(units("ab"))]
+        assert resolved(of, self.ruled, turned) != resolved(of, self.ruled, self.orders)
+
+
+class TestIdentities:
+    def test_a_live_model_is_what_is_called(self) -> None:
+        assert identities(LIVE) == identities(replace(LIVE, name=ModelName("another name")))
+        assert identities(LIVE) != identities(replace(LIVE, params={"temperature": 0}))
+        assert identities(LIVE) != identities(replace(LIVE, api_base="http://localhost"))
+
+    def test_a_recording_goes_by_its_name_and_by_its_contents(self, tmp_path: Path) -> None:
+        def recording(name: str, text: str) -> ModelSpec:
+            path = put(tmp_path / f"{name}{text}.jsonl", text)
+            return ModelSpec(name=ModelName(name), model="recorded", path=path)
+
+        one, grown, renamed = recording("a", "x"), recording("a", "xx"), recording("b", "x")
+        assert len(set(identities(one)) & set(identities(grown))) == 1
+        assert len(set(identities(one)) & set(identities(renamed))) == 1
+        assert not set(identities(grown)) & set(identities(renamed))
 
 
 class TestFreshOrders:
     of = units("abcdef")
+    other = model("other", is_live=True)
 
-    def orders(self, spent: Mapping[str, str], max_samples: int = 4) -> Orders:
-        def used(task: str, who: str) -> Mapping[str, str]:
-            assert (task, who) == ("triage", identity(LIVE))
-            return spent
-
-        return fresh_orders([design(self.of)], [LIVE], used, max_samples)
+    def orders(self, spent: Mapping[str, str]) -> Orders:
+        by_identity = {identities(LIVE)[0]: spent}
+        return fresh_orders(
+            [design(self.of)], [LIVE, self.other], lambda who: by_identity.get(who, {}), 4
+        )
 
     def test_nothing_used_before(self) -> None:
         found = self.orders({})
-        assert found.by_arm == {arm(): self.of}
+        assert found.by_arm == {arm(): self.of, arm(candidate="other"): self.of}
         assert found.notes == ()
         # Only what the run may use is taken.
+        taken = [unit.digest for unit in self.of[:4]]
         assert found.to_register == {
-            ("triage", identity(LIVE)): [unit.digest for unit in self.of[:4]]
+            identities(LIVE)[0]: taken,
+            identities(self.other)[0]: taken,
         }
 
-    def test_what_was_shown_is_refused_and_named(self) -> None:
+    def test_what_one_candidate_was_shown_is_refused_to_the_task(self) -> None:
         spent = {self.of[0].digest: "run-b", self.of[2].digest: "run-a", "f" * 64: "run-c"}
         found = self.orders(spent)
-        assert found.by_arm == {arm(): tuple(self.of[i] for i in (1, 3, 4, 5))}
-        (note,) = found.notes
+        fresh = tuple(self.of[i] for i in (1, 3, 4, 5))
+        assert found.by_arm == {arm(): fresh, arm(candidate="other"): fresh}
+        note, fresh_note = found.notes
         assert note == (
             "triage/small: 2 of 6 requests were shown to this candidate under other terms "
-            "(run-a, run-b) and are refused; 4 are fresh"
+            "(run-a, run-b) and are refused"
         )
-        assert found.to_register["triage", identity(LIVE)] == [
-            self.of[i].digest for i in (1, 3, 4, 5)
-        ]
+        assert fresh_note == "triage: 4 of 6 requests are fresh"
+        assert found.to_register[identities(LIVE)[0]] == [unit.digest for unit in fresh]
+
+    def test_another_name_for_the_task_changes_nothing(self) -> None:
+        spent = {identities(LIVE)[0]: {self.of[0].digest: "run-a"}}
+        renamed = design(self.of, spec=TaskSpec(name=TaskName("renamed")))
+        found = fresh_orders([renamed], [LIVE], lambda who: spent.get(who, {}), 4)
+        assert found.by_arm == {arm("renamed"): self.of[1:]}
 
     def test_all_used(self) -> None:
         found = self.orders({unit.digest: "run-a" for unit in self.of})
-        assert found.by_arm == {arm(): ()}
-        assert found.notes[0].endswith("are refused; 0 are fresh")
+        assert set(found.by_arm.values()) == {()}
+        assert found.notes[-1] == "triage: 0 of 6 requests are fresh"

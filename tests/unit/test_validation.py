@@ -125,7 +125,7 @@ def test_reads_schemas_as_the_standard_does(
         ({"enum": [{"a": 1}], "$ref": "#/enum/0"}, "here: $.$ref: '#/enum/0' leads to what is no"),
         ({"own": {"type": "float"}, "$ref": "#/own"}, "here: $.$ref.type: 'float' is no JSON type"),
         (
-            {"unevaluatedProperties": False, "allOf": [{"patternProperties": {"a": {}}}]},
+            {"unevaluatedProperties": False, "patternProperties": {"a": {}}},
             "here: $: unevaluatedProperties beside patternProperties is not supported",
         ),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from server import Reply, serving
+from server import Reply, completion, serving
 
 from parity_eval.errors import ConfigError, IncompleteError
 from parity_eval.providers.litellm import LiteLLM
@@ -90,7 +90,7 @@ def root(server: "Server") -> str:
     return server.base_url.removesuffix("/v1")
 
 
-def test_looks_up_no_host_but_the_api_and_reads_no_env_file(tmp_path: Path) -> None:
+def test_looks_up_no_host_but_the_api_reads_no_env_file_and_prints_nothing(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PLANTED=1\n", encoding="utf-8")
     code = """
 import asyncio, json, os, socket, sys
@@ -100,12 +100,19 @@ def hooked(host, *args, **kwargs):
     return look_up(host, *args, **kwargs)
 socket.getaddrinfo = hooked
 sys.path.insert(0, sys.argv[2])
-from test_litellm import ANTHROPIC, call, run, spec
+from test_litellm import call, run, spec
 answers = run(spec(sys.argv[1]), call("a"), call("b", temperature=0))
-run(spec(sys.argv[1], ANTHROPIC), call("c", tools=[], max_tokens=5))
+schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
+run(spec(sys.argv[1], "anthropic/claude-sonnet-4-5-20250929"), call("c", response_format=schema))
 print(json.dumps([hosts, [getattr(a, "text", a) for a in answers], "PLANTED" in os.environ]))
 """
-    with serving() as server:
+
+    def answer(model: str, item: str) -> dict[str, Any]:
+        body = completion(model, item, {"content": f"{model} says {item}"})
+        body["choices"][0]["finish_reason"] = "a word that litellm warns of"
+        return body
+
+    with serving(answer) as server:
         done = subprocess.run(
             [
                 *(sys.executable, "-W", "error", "-c", code),
@@ -121,7 +128,7 @@ print(json.dumps([hosts, [getattr(a, "text", a) for a in answers], "PLANTED" in 
     assert (done.returncode, done.stderr) == (0, "")
     hosts, texts, planted = json.loads(done.stdout)
     assert set(hosts) == {"localhost"}
-    assert [text[:6] for text in texts] == ["m says", "m says"]
+    assert texts == ["m says a", "m says b"]
     assert not planted
 
 

@@ -68,6 +68,14 @@ def test_strict_takes_the_text_as_it_is() -> None:
         Score,
     )
     assert score.passed
+    assert score.reason == "fits the request's response_format"
+
+
+def test_a_schema_may_be_a_boolean() -> None:
+    for schema in (True, False):
+        score = Schema(schema=schema).score(pair(GOOD, GOOD), ())
+        assert isinstance(score, Score)
+        assert score.passed is schema
 
 
 @pytest.mark.parametrize("schema", [LABEL, json.dumps(LABEL)])

@@ -9,10 +9,10 @@ from parity_eval.stats.agreement import agreement
 from parity_eval.stats.bounds import bound, start_bound
 from parity_eval.stats.checks import check_counts, check_number, check_same_length, check_scores
 from parity_eval.stats.clusters import capped_cluster_scores, cluster_means
-from parity_eval.stats.control_variate import Subsample, subsample_terms
-from parity_eval.stats.drift import start_drift
+from parity_eval.stats.control_variate import Subsample, resume_subsample, subsample_terms
+from parity_eval.stats.drift import resume_drift, start_drift
 from parity_eval.stats.finite_count import FiniteCount
-from parity_eval.stats.finite_log import log_count_test, parity_log_design
+from parity_eval.stats.finite_log import log_count_test, mean_log_design, parity_log_design
 from parity_eval.stats.fixed_designs import (
     Spending,
     exact_budget_design,
@@ -109,6 +109,30 @@ TEXT: Any = "many"
         (lambda: FiniteCount(size=9, null_count=5).log_e(8, 2), "passes + fails == 10, must be"),
         (lambda: start(FiniteCount(size=9, null_count=5)).update(0.5), "scores[0] == 0.5, must be"),
         (lambda: parity_log_design(0.9, TERMS, size=400), "n_max == 500, must be <= 400"),
+        (
+            lambda: start(FiniteCount(size=9, null_count=5)).update(1, limit=0),
+            "limits are not possible for a test of a finite log",
+        ),
+        (
+            lambda: bound(
+                mean_log_design(0.5, Terms(n_max=9), size=9).certify, [1], [3], alpha=0.1
+            ),
+            "counts are not enough for graded scores of a finite log",
+        ),
+        (
+            lambda: start(mean_log_design(0.5, Terms(n_max=2), size=2).certify).update_many(
+                [1] * 3
+            ),
+            "n == 3, must be <= size == 2",
+        ),
+        (
+            lambda: resume_drift(start_drift(0.9, run_length=9), {"n": 1, "log_m": [0]}),
+            "len(log_m)",
+        ),
+        (
+            lambda: resume_subsample(label_subsample(), {"weights": [1], "sums": [1]}),
+            "len(weights) == 1, must be 2",
+        ),
         (lambda: reject(FamilyRule.HOLM, [math.nan], alpha=0.1), "log_e[0] == nan, must be a"),
         (
             lambda: reject(FamilyRule.E_BH, [1, 2, 3], alpha=0.1, family_size=2),
