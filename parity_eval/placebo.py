@@ -23,6 +23,7 @@ from parity_eval.records import (
     PlaceboResult,
     Request,
     Response,
+    Score,
     Unit,
     Verdict,
 )
@@ -121,9 +122,9 @@ class _Trial:
         """Return a result where the rule fails the baseline's own answers: then it fails all."""
         pairs = [self._pair(ITSELF, unit, unit.baseline) for unit in units]
         verdicts = await asyncio.gather(
-            *(parity.judge_pair(pair, self.ruled, self.ask) for pair in pairs)
+            *(parity.judge_pair(pair, self.ruled, _nobody) for pair in pairs)
         )
-        failed = [v for v in verdicts if isinstance(v, Verdict) and not v.at_parity]
+        failed = [v for v in verdicts if isinstance(v, Verdict) and self._fails_cheaply(v)]
         null = self.design.estimand.null
         bar = null if self.design.estimand.name == "parity" else FLOOR_BAR
         if len(failed) <= (1 - bar) * len(units):
@@ -133,6 +134,11 @@ class _Trial:
         return PlaceboResult(
             name=ITSELF, n=len(units), mean=passed, is_below=passed < bar, note=note
         )
+
+    def _fails_cheaply(self, verdict: Verdict) -> bool:
+        """Whether a scorer that asks no one keeps an answer from being at parity with itself."""
+        cheap = [s for s in verdict.scores if self.ruled.scorers[s.scorer].cost <= 1]
+        return not verdict.at_parity and not all(isinstance(s, Score) and s.passed for s in cheap)
 
     async def result(self, name: str, units: Sequence[Unit]) -> PlaceboResult | Missing:
         """Ask until the placebo is shown to be below, or there is no one left to ask."""
@@ -187,6 +193,10 @@ class _Trial:
             baseline_name=self.baseline,
             candidate_name=ModelName(f"placebo:{name}"),
         )
+
+
+async def _nobody(question: Request) -> Answer:
+    return Missing(hole=Hole.NOT_RECORDED, detail=f"nobody is asked {question.id}")
 
 
 def _by_labels(

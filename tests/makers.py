@@ -181,10 +181,10 @@ class Same:
         self.name = name
         self.cost = cost
 
-    def questions(self, pair: Pair) -> tuple[Request, ...]:  # noqa: ARG002
+    def questions(self, pair: Pair) -> tuple[Request, ...]:
         return ()
 
-    def score(self, pair: Pair, answers: tuple[Response, ...]) -> Score | Unscored:  # noqa: ARG002
+    def score(self, pair: Pair, answers: tuple[Response, ...]) -> Score | Unscored:
         is_same = pair.baseline.text == pair.candidate.text
         return Score(scorer=self.name, value=float(is_same), passed=is_same, reason="compared")
 
@@ -198,7 +198,7 @@ class Asking(Same):
     def questions(self, pair: Pair) -> tuple[Request, ...]:
         return (request(f"judge {pair.request.id}", pair.candidate.text or "(nothing)"),)
 
-    def score(self, pair: Pair, answers: tuple[Response, ...]) -> Score | Unscored:  # noqa: ARG002
+    def score(self, pair: Pair, answers: tuple[Response, ...]) -> Score | Unscored:
         value = {"win": 1.0, "tie": 0.5, "loss": 0.0}.get(answers[0].text)
         if value is None:
             return Unscored(scorer=self.name, reason="no verdict")
@@ -211,7 +211,7 @@ class FromTable(Same):
     def __init__(self) -> None:
         super().__init__("judge")
 
-    def score(self, pair: Pair, answers: tuple[Response, ...]) -> Score | Unscored:  # noqa: ARG002
+    def score(self, pair: Pair, answers: tuple[Response, ...]) -> Score | Unscored:
         return Unscored(scorer=self.name, reason="not recorded", is_absent=True)
 
 

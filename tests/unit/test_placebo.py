@@ -14,12 +14,16 @@ from parity_eval.records import (
     Hole,
     Missing,
     ModelName,
+    Pair,
     PlaceboResult,
     Request,
     Response,
+    Score,
     Unit,
+    Unscored,
     Verdict,
 )
+from parity_eval.rules import Ask
 
 Floor = Callable[[Unit], Awaitable[Verdict | Missing]]
 BIG = ModelName("big")
@@ -242,3 +246,25 @@ class TestJudged:
         assert below(found) == {"empty": None, "other": None, "commonest": None}
         assert found["empty"].note == "not recorded on 40 of 40 requests"
         assert found["empty"].mean is None
+
+
+class Broken:
+    """A rule that no answer can pass, such as a schema that is none."""
+
+    name, cost = "schema", 0
+
+    def questions(self, pair: Pair) -> tuple[Request, ...]:
+        return ()
+
+    def score(self, pair: Pair, answers: tuple[Response, ...]) -> Score | Unscored:
+        return Unscored(scorer=self.name, reason="not a schema: 'wat' is not a type")
+
+
+def test_a_rule_that_the_baselines_own_answers_fail_measures_nothing() -> None:
+    of = design(units(["refund", "invoice"] * 30))
+    found = tried(of, Ruled(rule=Ask("schema"), scorers={"schema": Broken()}))
+    assert list(found) == ["itself"]
+    why = why_not_measurable(tuple(found.values()))
+    assert why is not None
+    assert "the baseline's own answers do not pass the parity rule: 60 of 60 fail" in why
+    assert "'wat' is not a type" in why

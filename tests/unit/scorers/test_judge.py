@@ -150,6 +150,9 @@ def test_cuts_long_texts_in_the_middle_and_says_so() -> None:
     ]
     assert between(prompt, "first answer") == ("abcdef\n[... 4 characters left out here ...]\nklm")
     assert between(prompt, "request") == "[message\n[... 8 characters left out here ...]\n6789"
+    exact = prompts(pair("abcdefghi", "x", ASK), judge)[0]
+    assert between(exact, "first answer") == "abcdefghi"
+    assert Judge(max_answer_chars=1, max_request_chars=1, max_tokens=1).questions(PAIR)
 
 
 def test_sends_nothing_that_an_endpoint_would_refuse() -> None:

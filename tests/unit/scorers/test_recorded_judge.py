@@ -100,6 +100,8 @@ def test_says_so_where_there_is_no_verdict(
     found = RecordedJudge.load(table(tmp_path, *rows)).score(PAIR, ())
     assert isinstance(found, Unscored)
     assert found.reason.startswith(reason)
+    # A verdict that nobody recorded can still be had; one that cannot be read is what it is.
+    assert found.is_absent is not reason.endswith("could not be read")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_reads_several_files_plain_and_gzipped_and_the_judge_that_is_named(tmp_p
 
 
 def test_the_same_verdict_twice_is_one(tmp_path: Path) -> None:
-    judge = RecordedJudge.load(table(tmp_path, *both("tie", "model_b"), *both("tie", "model_b")))
+    judge = RecordedJudge.load(table(tmp_path, *both("tie", "model_b"), line()))
     score = judge.score(PAIR, ())
     assert isinstance(score, Score)
     assert score.value == 0.75
