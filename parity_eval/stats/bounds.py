@@ -62,8 +62,7 @@ def bound(
         P(the bound is ever on the wrong side of the mean) <= alpha, at all sample sizes at once.
 
     References:
-        Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, 2024,
-        Theorem 1.
+        Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, 2024.
 
     Example:
         >>> from parity_eval.stats.kernel import certify_kernel

@@ -35,7 +35,7 @@ class DriftState:
         mean number of units until `is_alarm` first holds is at least `run_length`.
 
     References:
-        Shin, Ramdas and Rinaldo, E-detectors, 2024, Theorem 2.4.
+        Shin, Ramdas and Rinaldo, E-detectors, 2024.
         Shiryaev, On optimum methods in quickest detection problems, 1963; Roberts, A comparison of
         some control chart procedures, 1966.
 

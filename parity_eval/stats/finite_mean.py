@@ -35,8 +35,7 @@ class FiniteMean:
 
     References:
         Waudby-Smith and Ramdas, Confidence sequences for sampling without replacement, 2020.
-        Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, 2024,
-        section 5.
+        Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, 2024.
     """
 
     size: int

@@ -67,7 +67,7 @@ def reject(
 
     References:
         Vovk and Wang, E-values: calibration, combination and applications, 2021 (e-Holm).
-        Wang and Ramdas, False discovery rate control with e-values, 2022, Theorem 2 (e-BH).
+        Wang and Ramdas, False discovery rate control with e-values, 2022 (e-BH).
         Xu, Wang and Ramdas, Post-selection inference for e-value based confidence intervals, 2022
         (the level of the bounds after e-BH).
 

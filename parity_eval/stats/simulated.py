@@ -129,7 +129,7 @@ def simulate(design: ArmDesign, law: Law, *, runs: int, rng: np.random.Generator
         Unbiased for independent scores; the error is that of Monte Carlo.
 
     References:
-        Jennison and Turnbull, Group sequential methods, 2000, chapter 19.
+        Jennison and Turnbull, Group sequential methods, 2000.
 
     Example:
         >>> from parity_eval.stats.paired import paired_design

@@ -3,8 +3,7 @@ import pytest
 from parity_eval.stats.agreement import agreement
 
 
-def test_kappa_of_a_table_from_the_literature() -> None:
-    # Fleiss, Levin and Paik 2003, table 18.1 collapsed: 100 subjects, kappa by hand.
+def test_kappa_of_a_table_by_hand() -> None:
     first = ["y"] * 45 + ["n"] * 55
     second = ["y"] * 40 + ["n"] * 5 + ["y"] * 10 + ["n"] * 45
     found = agreement(first, second)
