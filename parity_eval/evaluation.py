@@ -214,11 +214,11 @@ class Evaluation:
         other = self._quality(request, self.study.baseline.spec.name)
         own = None
         if isinstance(case.candidate, Response):
-            own = self._quality(request, case.spec.name)
+            own = 0.0
+            if not is_no_answer(case.candidate):
+                own = self._quality(request, case.spec.name)
             if own is None and self.study.run.missing == "wait":
                 return Missing(hole=Hole.NOT_RECORDED, detail="no label for this response")
-            if is_no_answer(case.candidate):
-                own = 0.0
         return self._settle(case, None, own, other)
 
     async def _verdict(self, case: _Case) -> Verdict | Missing | None:
