@@ -10,7 +10,7 @@ from glob import escape
 from typing import Any
 
 from parity_eval import codec
-from parity_eval.records import ModelSpec, Price, Status, TaskName
+from parity_eval.records import ModelSpec, Price, Status
 from parity_eval.study import Study, TaskSpec
 from parity_eval.summary import ArmSummary, RunSummary, TaskSummary
 
@@ -183,11 +183,6 @@ def parse_time(text: str) -> datetime | None:
         return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def tasks_with_route(summary: RunSummary) -> tuple[TaskName, ...]:
-    """Return the tasks that a run moves away from the baseline."""
-    return tuple(task.name for task in summary.tasks if route_of(task) is not None)
 
 
 def utc(seconds: float) -> str:
