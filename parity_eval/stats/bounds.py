@@ -1,22 +1,27 @@
 """Confidence sequences for a bounded mean: the nulls that the test has not refuted."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
+from scipy.special import bdtr, bdtrc, xlog1py, xlogy
 
 from parity_eval.stats.checks import (
     FloatArray,
+    IntArray,
     check_counts,
     check_number,
     check_probability,
     check_same_length,
 )
-from parity_eval.stats.finite_count import FiniteCount, refuse_limits
+from parity_eval.stats.finite_count import FiniteCount, check_outcomes, refuse_limits
 from parity_eval.stats.finite_mean import FiniteMean
+from parity_eval.stats.fixed_designs import SpendingDesign, SpendingTest
 from parity_eval.stats.histogram import Histogram
 from parity_eval.stats.kernel import Kernel, check_units, log_factors
 from parity_eval.stats.state import TIE, SequentialTest
@@ -43,12 +48,20 @@ def bound(
     Side `above` gives a lower bound, side `below` an upper bound. The bets stay those of the
     kernel whatever the null, so that the bound passes the bar exactly when the test does.
 
+    A design with a fixed end gives a lower bound by stage-wise ordering: an earlier certificate
+    shows more than a later one, fewer failures more than many at the same look, and any certificate
+    more than none. The bound is the rate at which so much or more would be shown with probability
+    alpha; before the end, as if all units to come failed. It is at least the bar where the look at
+    these counts certifies, and below it everywhere else. With a single look it is that of Clopper
+    and Pearson.
+
     Args:
         test: The test; its own null plays no part.
         values: Distinct scores, or all of them, shape (k,). All of them in their order for graded
             scores of a finite log.
         counts: How many units had each, shape (k,); one each if omitted.
-        alpha: The level of the bound, which need not be the one the bets are tuned to.
+        alpha: The level of the bound, which need not be the one the bets are tuned to. That of a
+            design with a fixed end must be the design's: another could contradict its decision.
         limits: The worst each score could have been, shape (k,), where units have limits of their
             own.
 
@@ -59,10 +72,13 @@ def bound(
         ValueError: If an argument is outside its domain.
 
     Guarantee:
-        P(the bound is ever on the wrong side of the mean) <= alpha, at all sample sizes at once.
+        P(the bound is ever on the wrong side of the mean) <= alpha, at all sample sizes at once;
+        for a design with a fixed end, if outcomes are independent and none is used beyond that end.
 
     References:
         Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, 2024.
+        Clopper and Pearson, The use of confidence or fiducial limits, 1934.
+        Jennison and Turnbull, Group sequential methods, 2000, chapter 8 (stage-wise ordering).
 
     Example:
         >>> from parity_eval.stats.kernel import certify_kernel
@@ -73,6 +89,8 @@ def bound(
     if isinstance(test, (FiniteCount, FiniteMean)):
         refuse_limits(limits)
         return test.bound(values, counts, alpha=alpha)
+    if isinstance(test, SpendingTest):
+        return _stagewise_bound(test.design, values, counts, alpha=alpha, limits=limits)
     if not isinstance(test, Kernel):
         raise TypeError(f"test is a {type(test).__name__}, must be one of this package")
     given, worst = check_units(test, values, limits)
@@ -221,3 +239,88 @@ def _solve(kernel: Kernel, sample: _Sample, target: float) -> float:
         return _log_e_at(kernel, sample, null) - target
 
     return float(brentq(excess, inside, far, xtol=1e-14, rtol=1e-14))
+
+
+class _Hits(NamedTuple):
+    """Where a design certifies: each number of failures at the first look that allows it."""
+
+    units: IntArray
+    failures: IntArray
+    log_ways: FloatArray
+    """Logarithm of the number of paths there that no earlier look certifies."""
+
+    def chances(self, rate: float) -> FloatArray:
+        passes = self.units - self.failures
+        log_path = xlog1py(self.failures, -rate) + xlogy(passes, rate)
+        return np.asarray(np.exp(self.log_ways + log_path), dtype=np.float64)
+
+
+def _stagewise_bound(
+    design: SpendingDesign,
+    values: ArrayLike,
+    counts: ArrayLike | None,
+    *,
+    alpha: float,
+    limits: ArrayLike | None,
+) -> float:
+    if limits is not None:
+        raise ValueError("limits are not possible for a design with a fixed end")
+    if not math.isclose(alpha, design.alpha):
+        raise ValueError(f"alpha == {alpha:g}, must be {design.alpha:g}, the level of the design")
+    outcomes = check_outcomes(values)
+    times = np.ones(len(outcomes)) if counts is None else check_counts(counts, "counts")
+    check_same_length(values=outcomes, counts=np.asarray(times, dtype=np.float64))
+    n = int(times.sum())
+    failures = n - int(times @ outcomes)
+    check_number(n, "n", ("<=", design.n_max))
+    if n in design.looks and failures <= design.most_failures[design.looks.index(n)]:
+        return _bound_at_look(design, n, failures)
+    return _bound_without_look(design, failures + design.n_max - n)
+
+
+def _bound_at_look(design: SpendingDesign, n: int, failures: int) -> float:
+    hits = _hits(design)
+    counted = (hits.units < n) | ((hits.units == n) & (hits.failures <= failures))
+
+    def excess(rate: float) -> float:
+        return float(hits.chances(rate)[counted].sum()) - design.alpha
+
+    return _root(excess, design.bar, 1.0) if excess(design.bar) < 0 else design.bar
+
+
+def _bound_without_look(design: SpendingDesign, at_end: int) -> float:
+    """Return the bound where nothing is certified and so many units will have failed at the end."""
+    hits, n_max = _hits(design), design.n_max
+    left = n_max - hits.units
+    room = np.minimum(at_end - hits.failures, left)
+
+    def excess(rate: float) -> float:
+        more = bdtrc(room, left, 1 - rate)
+        shown = bdtr(at_end, n_max, 1 - rate) + hits.chances(rate) @ more
+        return float(shown) - design.alpha
+
+    if at_end >= n_max:
+        return 0.0
+    # Where even failures would certify yet, there is no certificate to agree with before the look.
+    below = math.nextafter(design.bar, 0.0)
+    return min(below, _root(excess, 0.0, design.bar)) if excess(design.bar) > 0 else below
+
+
+def _root(excess: Callable[[float], float], low: float, high: float) -> float:
+    return float(brentq(excess, low, high, xtol=1e-14, rtol=1e-14))
+
+
+@lru_cache(maxsize=128)
+def _hits(design: SpendingDesign) -> _Hits:
+    most = np.array(design.most_failures)
+    failures = np.arange(most[-1] + 1)
+    units = np.array(design.looks)[np.searchsorted(most, failures)]
+    log_ways, alive = (np.full(len(failures), -np.inf) for _ in range(2))
+    alive[:1] = 0.0
+    for n in range(1, int(units.max(initial=0)) + 1):
+        # In logarithms, because there are more paths than a float can count.
+        alive[1:] = np.logaddexp(alive[1:], alive[:-1])
+        now = units == n
+        log_ways[now] = alive[now]
+        alive[now] = -np.inf
+    return _Hits(units, failures, log_ways)

@@ -2,7 +2,11 @@
 
 Requests of one cluster are not independent, so that a test of single requests certifies falsely
 far more often than it says. The unit of the tests here is the cluster. Clusters come in the order
-in which their first request does.
+in which their first request does, and that order must be random over clusters: draw a random number
+for each cluster and one for each request, and sort requests by the one of their cluster, then by
+their own. In a random order of requests large clusters come first, because each of their requests
+may be the first. If they are better than small ones, the mean of the first clusters is above that
+of all, and a test that may stop early certifies falsely.
 """
 
 from collections.abc import Hashable, Sequence
@@ -40,11 +44,11 @@ def cluster_index(keys: Sequence[Hashable]) -> IntArray:
 def one_per_cluster(keys: Sequence[Hashable], scores: ArrayLike) -> FloatArray:
     """Return the score of the first request of each cluster.
 
-    In a random order of requests that is one random request per cluster, the cheapest design where
-    clusters are plenty. Only these requests need to be sent.
+    In an order that is random within clusters that is one random request per cluster, the cheapest
+    design where clusters are plenty. Only these requests need to be sent.
 
     Args:
-        keys: Cluster of each request in the planned order.
+        keys: Cluster of each request in the planned order, random over clusters (see above).
         scores: Score of each in [0, 1], shape (n,).
 
     Returns:
@@ -54,7 +58,10 @@ def one_per_cluster(keys: Sequence[Hashable], scores: ArrayLike) -> FloatArray:
         ValueError: If a score is out of range or the lengths differ.
 
     Guarantee:
-        The scores are independent if the clusters are; their mean weighs every cluster alike.
+        In an order that is random over clusters and within them the scores are independent if the
+        clusters are, all with the mean that weighs every cluster alike: a test of them may stop at
+        any time. In any other order that is true of all clusters together only; a test that may
+        stop early needs sizes that have nothing to do with scores.
 
     References:
         Miller, Adding error bars to evals, 2024 (clustered questions).
@@ -70,7 +77,7 @@ def cluster_means(keys: Sequence[Hashable], scores: ArrayLike) -> FloatArray:
     Needs fewer clusters than one request of each, and more requests.
 
     Args:
-        keys: Cluster of each request in the planned order.
+        keys: Cluster of each request in the planned order, random over clusters (see above).
         scores: Score of each in [0, 1], shape (n,).
 
     Returns:
@@ -80,7 +87,10 @@ def cluster_means(keys: Sequence[Hashable], scores: ArrayLike) -> FloatArray:
         ValueError: If a score is out of range or the lengths differ.
 
     Guarantee:
-        The means are independent if the clusters are; their mean weighs every cluster alike.
+        In an order that is random over clusters the means are independent if the clusters are, all
+        with the mean that weighs every cluster alike: a test of them may stop at any time. In any
+        other order that is true of all clusters together only; a test that may stop early needs
+        sizes that have nothing to do with scores.
 
     References:
         Miller, Adding error bars to evals, 2024 (clustered questions).
@@ -98,7 +108,7 @@ def capped_cluster_scores(
     divided by the cap; its mean is above the bar exactly if that of the weighted requests is.
 
     Args:
-        keys: Cluster of each request in the planned order.
+        keys: Cluster of each request in the planned order, random over clusters (see above).
         scores: Score of each in [0, 1], shape (n,).
         bar: The mean under test, in (0, 1).
         cap: The most requests of a cluster that count, fixed beforehand.
@@ -110,8 +120,9 @@ def capped_cluster_scores(
         ValueError: If an argument is outside its domain.
 
     Guarantee:
-        The scores are independent if the clusters are; testing their mean against the bar tests
-        the mean over requests in which no cluster counts more than `cap` times.
+        In an order that is random over clusters and within them the scores are independent if the
+        clusters are; testing their mean against the bar tests the mean over requests in which no
+        cluster counts more than `cap` times. In any other order see `cluster_means`.
 
     References:
         Miller, Adding error bars to evals, 2024 (clustered questions).

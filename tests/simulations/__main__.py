@@ -13,11 +13,16 @@ TESTS = Path(__file__).parents[1]
 FOLDER = TESTS.parent / "reports" / "measured"
 NAMES = (
     "validity",
+    "finite_log",
+    "human_labels",
+    "gates",
+    "clusters",
     "families",
     "peeking",
     "efficiency",
     "paired_efficiency",
     "designs",
+    "fixed_designs",
     "real_data",
     "speed",
 )

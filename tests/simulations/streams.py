@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity_eval.stats.checks import FloatArray, IntArray
+from parity_eval.stats.finite_mean import FiniteMean
 from parity_eval.stats.kernel import Kernel
 
 _LEAST, _MOST = np.float32(1e-30), np.float32(1e30)
 _CLIP_EVERY = 4
 _CHUNK = 1_000
 _CHUNK_OF_TERMS = 500
+_NOTHING = 1e-9
 
 
 Single: TypeAlias = NDArray[np.float32]
@@ -32,7 +34,7 @@ class Bets(NamedTuple):
     """Shape (bets of all kernels, kernels)."""
 
 
-def side_by_side(kernels: Sequence[Kernel]) -> Bets:
+def side_by_side(kernels: Sequence[Kernel | FiniteMean]) -> Bets:
     fractions = np.concatenate([kernel.nodes.c for kernel in kernels]).astype(np.float32)
     mixing = np.zeros((len(fractions), len(kernels)), dtype=np.float32)
     first = 0
@@ -95,6 +97,36 @@ def highest_wealth_of_terms(
         one = np.float32(1)
         found.append(_highest(bets, size, (one + np.outer(r, bets.fractions) for r in increments)))
     return np.concatenate(found)
+
+
+def highest_wealth_in_log(
+    tests: Sequence[FiniteMean], scores: Sequence[float], *, runs: int, rng: np.random.Generator
+) -> FloatArray:
+    """The same for random orders of a log with these scores, drawn to its end.
+
+    All tests have the log's mean as their null, which is why none of them ever finds it impossible.
+    """
+    bets = side_by_side(tests)
+    lower, upper = tests[0].lower, tests[0].upper
+    relative = (np.asarray(scores) - lower) / (upper - lower)
+    found = []
+    for first in range(0, runs, _CHUNK):
+        size = min(_CHUNK, runs - first)
+        drawn = rng.permuted(np.tile(relative[:, np.newaxis], size), axis=0)
+        found.append(_highest(bets, size, _factors_in_log(bets, drawn)))
+    return np.concatenate(found)
+
+
+def _factors_in_log(bets: Bets, drawn: FloatArray) -> Iterator[Single]:
+    """Bets against the mean that the rest of the log must have, `drawn` of shape (log, runs)."""
+    one = np.float32(1)
+    left = drawn.sum(axis=0)
+    for t, position in enumerate(drawn):
+        null = left / (len(drawn) - t)
+        # With nothing left in the log every score is 0, as foretold.
+        ratio = np.divide(position, null, out=np.ones(len(null)), where=null > _NOTHING)
+        yield one + np.outer((ratio - 1).astype(np.float32), bets.fractions)
+        left = left - position
 
 
 def _highest(bets: Bets, runs: int, factors: Iterator[Single]) -> FloatArray:

@@ -32,3 +32,20 @@ def error(p: float, runs: int) -> float:
 def within(p: float, runs: int, alpha: float) -> str:
     """Say whether a share is above alpha by more than Monte Carlo error (3 standard errors)."""
     return "yes" if p <= alpha + 3 * error(alpha, runs) else "NO"
+
+
+def header(alphas: Sequence[float], *first: str) -> list[str]:
+    return [*first, *(f"alpha {alpha}" for alpha in alphas), "at most alpha"]
+
+
+def simulated(shares: Sequence[float], alphas: Sequence[float], runs: int) -> list[str]:
+    """Cells of one row: shares with their errors, and whether all are within theirs."""
+    shown = [f"{p:.4f} ± {error(p, runs):.4f}" for p in shares]
+    pairs = zip(shares, alphas, strict=True)
+    return [*shown, "yes" if all(within(p, runs, a) == "yes" for p, a in pairs) else "NO"]
+
+
+def exact(shares: Sequence[float], alphas: Sequence[float]) -> list[str]:
+    """Cells of one row: exact shares, and whether none is above its alpha."""
+    is_below = all(p <= alpha for p, alpha in zip(shares, alphas, strict=True))
+    return [*(f"{p:.5f}" for p in shares), "yes" if is_below else "NO"]

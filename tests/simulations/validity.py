@@ -1,6 +1,6 @@
 """False certificates at the edge of the null, looked at after every unit."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from simulations.streams import (
     highest_wealth,
     highest_wealth_of_terms,
 )
-from simulations.tables import error, table, within, write
+from simulations.tables import exact, header, simulated, table, write
 
 from parity_eval.stats.boundaries import boundaries
 from parity_eval.stats.checks import FloatArray
@@ -59,15 +59,8 @@ def main() -> None:
     write("validity", "Validity under continuous looking", how=how, sections=sections)
 
 
-def _header(*first: str) -> list[str]:
-    return [*first, *(f"alpha {alpha}" for alpha in ALPHAS), "at most alpha"]
-
-
-def _cells(shares: Sequence[float]) -> list[str]:
-    shown = [f"{p:.4f} ± {error(p, RUNS):.4f}" for p in shares]
-    pairs = zip(shares, ALPHAS, strict=True)
-    ok = all(within(p, RUNS, alpha) == "yes" for p, alpha in pairs)
-    return [*shown, "yes" if ok else "NO"]
+def _cells(highest: FloatArray) -> list[str]:
+    return simulated(false_shares(highest, ALPHAS), ALPHAS, RUNS)
 
 
 def _parity(rng: np.random.Generator) -> str:
@@ -77,12 +70,10 @@ def _parity(rng: np.random.Generator) -> str:
         highest = highest_wealth(
             kernels, (0.0, 1.0), from_law((1 - bar, bar)), runs=RUNS, horizon=HORIZON, rng=rng
         )
-        rows.append([bar, "simulated", *_cells(false_shares(highest, ALPHAS))])
-        exact = [_exact_size(bar, alpha) for alpha in ALPHAS]
-        is_below = all(p <= alpha for p, alpha in zip(exact, ALPHAS, strict=True))
-        shown = [f"{p:.5f}" for p in exact]
-        rows.append([bar, "exact recursion", *shown, "yes" if is_below else "NO"])
-    return table(_header("bar", "how"), rows)
+        rows.append([bar, "simulated", *_cells(highest)])
+        sizes = [_exact_size(bar, alpha) for alpha in ALPHAS]
+        rows.append([bar, "exact recursion", *exact(sizes, ALPHAS)])
+    return table(header(ALPHAS, "bar", "how"), rows)
 
 
 def _exact_size(bar: float, alpha: float) -> float:
@@ -153,8 +144,8 @@ def _table(cases: Iterator[Case], rng: np.random.Generator) -> str:
         highest = highest_wealth(
             kernels, case.scores, from_law(case.chances), runs=RUNS, horizon=HORIZON, rng=rng
         )
-        rows.append([case.what, case.null, *_cells(false_shares(highest, ALPHAS))])
-    return table(_header("estimand", "truth"), rows)
+        rows.append([case.what, case.null, *_cells(highest)])
+    return table(header(ALPHAS, "estimand", "truth"), rows)
 
 
 def _equivalence(rng: np.random.Generator) -> str:
@@ -170,8 +161,8 @@ def _equivalence(rng: np.random.Generator) -> str:
             sides, (-1.0, 0.0, 1.0), from_law(chances), runs=RUNS, horizon=HORIZON, rng=rng
         )
         both = np.minimum(highest[:, : len(ALPHAS)], highest[:, len(ALPHAS) :])
-        rows.append([f"better {better}", f"-{margin}", *_cells(false_shares(both, ALPHAS))])
-    return table(_header("law", "difference"), rows)
+        rows.append([f"better {better}", f"-{margin}", *_cells(both)])
+    return table(header(ALPHAS, "law", "difference"), rows)
 
 
 def _subsampled(rng: np.random.Generator) -> str:
@@ -186,7 +177,7 @@ def _subsampled(rng: np.random.Generator) -> str:
         for bar in (0.8, 0.9, 0.95)
     ]
     rows.append(_label_row((1.0, 0.25), 0.95, 0.9, rng))
-    return table(_header("estimand", "truth", "chances"), rows)
+    return table(header(ALPHAS, "estimand", "truth", "chances"), rows)
 
 
 def _floor_row(
@@ -208,7 +199,7 @@ def _floor_row(
     highest = highest_wealth_of_terms(kernels, make, runs=RUNS, horizon=HORIZON, rng=rng)
     name = "parity against the noise floor"
     truth = f"floor {floor}, margin {margin}"
-    return [name, truth, chances, *_cells(false_shares(highest, ALPHAS))]
+    return [name, truth, chances, *_cells(highest)]
 
 
 def _label_row(
@@ -225,16 +216,18 @@ def _label_row(
 
     highest = highest_wealth_of_terms(kernels, make, runs=RUNS, horizon=HORIZON, rng=rng)
     truth = f"bar {bar}, judge's specificity {specificity}"
-    return ["human label, judge on all", truth, chances, *_cells(false_shares(highest, ALPHAS))]
+    return ["human label, judge on all", truth, chances, *_cells(highest)]
 
 
 def control_variate_terms(
     design: Subsample, kinds: np.ndarray, values: np.ndarray, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
-    """Terms and lower limits of many runs at once, shape (horizon, runs); two classes."""
+    """Terms and lower limits of many runs at once, shape (horizon, runs)."""
     own = np.zeros(kinds.shape)
     lowest = np.full(kinds.shape, np.inf)
-    measured = rng.random(kinds.shape) < np.where(kinds, design.chances[1], design.chances[0])
+    classes = kinds.astype(np.int8)
+    chances = np.array(design.chances)[classes]
+    measured = rng.random(kinds.shape) < chances
     for k, chance in enumerate(design.chances):
         drawn = measured & (kinds == k)
         weights = design.prior_weight + _before(drawn / chance)
@@ -243,10 +236,8 @@ def control_variate_terms(
         np.copyto(own, mean, where=kinds == k)
         ends = design.scale * np.stack((mean * (1 - 1 / chance), mean + (1 - mean) / chance))
         lowest = np.minimum(lowest, design.offsets[k] + ends.min(axis=0))
-    chances = np.where(kinds, design.chances[1], design.chances[0])
     inner = own + measured * (values - own) / chances
-    offsets = np.where(kinds, design.offsets[1], design.offsets[0])
-    return offsets + design.scale * inner, lowest
+    return np.array(design.offsets)[classes] + design.scale * inner, lowest
 
 
 def _before(amounts: FloatArray) -> FloatArray:

@@ -1,6 +1,7 @@
 import pytest
 
 from parity_eval.stats.bounds import bound, running_bounds, start_bound
+from parity_eval.stats.fixed_designs import SpendingTest, named_design, single_look
 from parity_eval.stats.histogram import Histogram
 from parity_eval.stats.kernel import certify_kernel, mirror_kernel
 
@@ -53,3 +54,69 @@ def test_exact_multiples_stay_what_they_are() -> None:
 
 def test_zero_has_one_sign() -> None:
     assert Histogram().add(-0.0).add(0.0).counts == (2,)
+
+
+FIXED = SpendingTest(design=named_design("fixed", 0.9, alpha=0.05, n_max=100))
+BUDGET = SpendingTest(design=named_design("budget", 0.95, alpha=0.05, n_max=200))
+
+
+@pytest.mark.parametrize("failures", [0, 1, 3, 4, 5, 20, 99])
+def test_the_bound_of_a_single_look_is_that_of_clopper_and_pearson(failures: int) -> None:
+    found = bound(FIXED, [0, 1], [failures, 100 - failures], alpha=0.05)
+    exact = single_look(100 - failures, 100, bar=0.9, alpha=0.05).clopper_pearson_lower
+    assert found == pytest.approx(exact, abs=1e-12)
+
+
+def test_half_way_to_a_single_look_the_units_to_come_count_as_failures() -> None:
+    exact = single_look(50, 100, bar=0.9, alpha=0.05).clopper_pearson_lower
+    assert bound(FIXED, [1.0] * 50, alpha=0.05) == pytest.approx(exact, abs=1e-12)
+    assert bound(FIXED, [], [], alpha=0.05) == bound(FIXED, [0.0] * 100, alpha=0.05) == 0
+
+
+def test_before_the_look_a_bound_stays_below_the_bar() -> None:
+    sure = bound(FIXED, [1.0] * 99, alpha=0.05)
+    assert FIXED.design.most_failures == (4,)
+    assert 0.9 - 1e-12 < sure < 0.9
+    assert bound(FIXED, [1.0] * 100, alpha=0.05) == pytest.approx(0.05 ** (1 / 100))
+
+
+def test_a_certificate_without_failures_shows_what_as_many_passes_show() -> None:
+    assert BUDGET.design.check(78, 0) is not None
+    found = bound(BUDGET, [1.0] * 78, alpha=0.05)
+    assert found == pytest.approx(0.05 ** (1 / 78))
+    assert bound(BUDGET, [1.0] * 77, alpha=0.05) < 0.95
+
+
+def test_an_earlier_certificate_shows_more() -> None:
+    design = BUDGET.design
+    firsts = [
+        (n, most)
+        for n, most, before in zip(
+            design.looks, design.most_failures, (-1, *design.most_failures), strict=False
+        )
+        if most > before
+    ]
+    found = [bound(BUDGET, [0, 1], [most, n - most], alpha=0.05) for n, most in firsts]
+    assert len(found) == 4
+    assert found == sorted(found, reverse=True)
+    assert found[-1] >= 0.95
+    assert found[-1] == pytest.approx(0.95, abs=0.005)
+
+
+def test_many_paths_are_no_obstacle() -> None:
+    test = SpendingTest(design=named_design("fixed", 0.5, alpha=0.05, n_max=2000))
+    for failures in (0, 700, 1500):
+        exact = single_look(2000 - failures, 2000, bar=0.5, alpha=0.05).clopper_pearson_lower
+        found = bound(test, [0, 1], [failures, 2000 - failures], alpha=0.05)
+        assert found == pytest.approx(exact, abs=1e-10)
+
+
+def test_a_fixed_design_has_a_bound_at_its_own_level_only() -> None:
+    with pytest.raises(ValueError, match=r"alpha == 0.1, must be 0.05, the level of the design"):
+        bound(FIXED, [1.0], alpha=0.1)
+    with pytest.raises(ValueError, match="limits are not possible"):
+        bound(FIXED, [1.0], alpha=0.05, limits=[0.0])
+    with pytest.raises(ValueError, match="n == 101, must be <= 100"):
+        bound(FIXED, [1.0] * 101, alpha=0.05)
+    with pytest.raises(ValueError, match="must be 0 or 1"):
+        bound(FIXED, [0.5], alpha=0.05)
