@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from parity_eval.records import Estimand, PlaceboResult, RequestId
-from parity_eval.study import FamilyRule
+from parity_eval.study import GateSpec, TestSpec
 
 HEAVY_SHARE = 0.01
 """A failing request with more of the traffic than this blocks the route."""
@@ -39,50 +39,110 @@ class Circumstances:
     """Missing answers that were counted against the candidate."""
     placebos: tuple[PlaceboResult, ...] = ()
     dropped_params: tuple[str, ...] = ()
+    is_corrected: bool = False
+    """Whether human verdicts correct the judge's."""
+    labels_used: int = 0
+    """Human verdicts that entered the test."""
+    cluster: str | None = None
+    """Field whose values are the units of the test."""
     refused: int = 0
     """Requests left out because an earlier study had shown them to this candidate."""
 
 
-def statement(estimand: Estimand) -> str:
-    """Say in words what a certificate of an estimand claims."""
+def statement(
+    estimand: Estimand, *, log_size: int | None = None, is_corrected: bool = False
+) -> str:
+    """Say in words what a certificate of an estimand claims.
+
+    Args:
+        estimand: What is certified.
+        log_size: Number of requests of the log, where the claim is about them alone; None: about
+            all traffic like the log's.
+        is_corrected: Whether human verdicts correct the judge's.
+    """
+    about = "requests of this kind"
+    if log_size is not None:
+        about = f"the {_count(log_size, 'usable request')} of this kind in this log"
     match estimand.name:
         case "parity":
+            than = "More than" if log_size is None else "At least"
+            human = ", as humans judge it" if is_corrected else ""
             return (
-                f"More than {_percent(estimand.null)} of requests of this kind get an answer at "
-                "parity with the baseline's."
+                f"{than} {_percent(estimand.null)} of {about} get an answer at parity with the "
+                f"baseline's{human}."
             )
         case "noise_floor":
             return (
-                "The candidate agrees with the baseline's answer less than "
+                f"{_on(about, log_size)} candidate agrees with the baseline's answer less than "
                 f"{_points(estimand.margin)} less often than the baseline agrees with itself."
             )
         case "quality":
             return (
-                "On requests of this kind the candidate's mean quality is less than "
+                f"On {about} the candidate's mean quality is less than "
                 f"{_points(estimand.margin)} below the baseline's."
             )
         case "preference":
+            whose = "Humans' mean preference" if is_corrected else "The judge's mean preference"
             return (
-                "The judge's mean preference for the candidate's answers over the baseline's is "
-                f"above {_exact(estimand.null)} (win 1, tie 0.5, loss 0; 0.5 is a draw)."
+                f"{whose} for the candidate's answers over the baseline's is "
+                f"above {_exact(estimand.null)} (win 1, tie 0.5, loss 0; 0.5 is a draw)"
+                f"{'' if log_size is None else f', over {about}'}."
             )
 
 
-def family_statement(family: FamilyRule, alpha: float, n_tasks: int, n_arms: int) -> str:
+def gate_statement(gate: GateSpec, estimand: Estimand, *, log_size: int | None = None) -> str:
+    """Say in words what a gate demands beside the task's own statement.
+
+    Args:
+        gate: The gate.
+        estimand: What has to be shown, as `armplans.gate_estimand` gives it.
+        log_size: Requests of the log in the gate, where the claim is about them alone.
+    """
+    share = f"more than {_percent(estimand.null)} of"
+    match gate.check:
+        case "format":
+            return f"{share} answers are in the format that the request or the task demands"
+        case "speed":
+            return f"{share} calls take at most {_exact(gate.seconds or 0.0)} seconds"
+        case "slice":
+            where = " and ".join(f"{field} = {glob}" for field, glob in gate.match.items())
+            return f"where {where}: {_lowered(statement(estimand, log_size=log_size))}"
+
+
+def design_words(test: TestSpec) -> str:
+    """Say in words how alpha is spent."""
+    looks = f"{_count(test.looks, 'look')}, fixed end"
+    return {
+        "sequential": "anytime-valid e-process, looked at after every request",
+        "budget": "exact binomial error spending, a look after every request, fixed end",
+        "obrien_fleming": f"group-sequential, O'Brien-Fleming-like spending, {looks}",
+        "pocock": f"group-sequential, Pocock-like spending, {looks}",
+        "fixed": "one exact binomial test at an end fixed beforehand",
+    }[test.design]
+
+
+def family_statement(test: TestSpec, n_tasks: int, n_arms: int) -> str:
     """Say in words what alpha covers."""
     size = f"{_count(n_tasks, 'task')}, {_count(n_arms, 'arm')}"
+    alpha = _percent(test.alpha)
+    if test.design != "sequential":
+        split = "" if n_arms == 1 else "; alpha is split evenly over the arms (Bonferroni)"
+        return (
+            f"The chance that any certificate is false is at most {alpha}: "
+            f"{design_words(test)}{split} ({size})."
+        )
     if n_arms == 1:
         return (
-            f"The chance that the certificate is false is at most {_percent(alpha)}, "
+            f"The chance that the certificate is false is at most {alpha}, "
             f"whenever the run is stopped ({size})."
         )
-    if family == "fdr":
+    if test.family == "fdr":
         return (
             "Of the certificates in the routing table, an expected share of at most "
-            f"{_percent(alpha)} is false, whenever the run is stopped (selected e-BH over {size})."
+            f"{alpha} is false, whenever the run is stopped (selected e-BH over {size})."
         )
     return (
-        f"The chance that any certificate is false is at most {_percent(alpha)}, whenever the run "
+        f"The chance that any certificate is false is at most {alpha}, whenever the run "
         f"is stopped (e-Holm over {size})."
     )
 
@@ -90,19 +150,9 @@ def family_statement(family: FamilyRule, alpha: float, n_tasks: int, n_arms: int
 def qualifications(circumstances: Circumstances) -> tuple[str, ...]:
     """List what a reader of a certificate must know beyond its statement."""
     c = circumstances
-    found: list[str] = []
-    if c.judge:
-        found.append(f"as judged by {c.judge}, not calibrated by human labels")
-    if c.judge_is_contestant:
-        found.append(
-            f"the judge is itself a contestant ({c.judge_is_contestant}); it may prefer its own "
-            "answers"
-        )
-    if c.judge_saw_one_order:
-        found.append(
-            "pairs that the judge saw in one order only were accepted; a preference for a place "
-            "may count"
-        )
+    found = _judge_words(c)
+    if c.cluster:
+        found.append(f"one random request stands for all that share a {c.cluster}")
     if c.holes_counted:
         found.append(f"{_count(c.holes_counted, 'missing answer')} counted against the candidate")
     unasked = [p.name for p in c.placebos if p.is_below is None]
@@ -116,6 +166,27 @@ def qualifications(circumstances: Circumstances) -> tuple[str, ...]:
             "candidate"
         )
     return tuple(found)
+
+
+def _judge_words(c: Circumstances) -> list[str]:
+    found: list[str] = []
+    if c.judge:
+        found.append(
+            f"judged by {c.judge}; {_count(c.labels_used, 'human verdict')} corrected it"
+            if c.is_corrected
+            else f"as judged by {c.judge}, not calibrated by human labels"
+        )
+    if c.judge_is_contestant:
+        found.append(
+            f"the judge is itself a contestant ({c.judge_is_contestant}); it may prefer its own "
+            "answers"
+        )
+    if c.judge_saw_one_order:
+        found.append(
+            "pairs that the judge saw in one order only were accepted; a preference for a place "
+            "may count"
+        )
+    return found
 
 
 def heavy_positions(weights: Sequence[int], total_weight: int) -> tuple[int, ...]:
@@ -164,6 +235,14 @@ def _percent(share: float) -> str:
 
 def _points(margin: float | None) -> str:
     return f"{_exact((margin or 0.0) * 100)} percentage points"
+
+
+def _on(about: str, log_size: int | None) -> str:
+    return "The" if log_size is None else f"On {about} the"
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:].removesuffix(".")
 
 
 def _exact(number: float) -> str:

@@ -1,14 +1,21 @@
 """What recordings, labels and verdicts lack for a study, told before anything runs."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 from parity_eval.design import TaskDesign
 from parity_eval.errors import ConfigError, InputError
+from parity_eval.intake import content_digest
 from parity_eval.labels import Labels
-from parity_eval.records import ModelSpec, RequestId, TaskName
+from parity_eval.records import LogEntry, ModelSpec, RequestId, TaskName
+from parity_eval.sampling import distinct, representative
 from parity_eval.study import MissingRule, Study
+from parity_eval.tasks import common_value
 
 _SHOWN = 3
+_SHARED_FIELDS = ("session", "user")
+_ASSUMED_CORRELATION = 0.3
+_MOST_INFLATION = 1.5
 
 
 def check(
@@ -40,11 +47,108 @@ def check(
             check_recording(spec, design.spec.name, ids, lacking(spec, ids), study.run.missing)
             for spec in _recorded(study, design)
         ]
-        if design.estimand.name == "quality" and labels is not None:
+        by_labels = design.estimand.name == "quality" and design.rule is None
+        if by_labels and labels is not None:
             check_labelled_models_are_recorded(study.candidates)
             models = [study.baseline.spec, *study.candidates]
             notes += check_labels(labels, models, design.spec.name, ids, study.run.missing)
     return tuple(note for note in notes if note)
+
+
+def check_judge_labels(
+    study: Study, designs: Sequence[TaskDesign], labels: Labels
+) -> tuple[str, ...]:
+    """Hold human verdicts on judged pairs against a study.
+
+    Args:
+        study: The study.
+        designs: Its tasks.
+        labels: The human verdicts.
+
+    Returns:
+        A note where no task asks the judge in a way that they could correct.
+
+    Raises:
+        InputError: none of the ids, or no label of a candidate, belongs to the study.
+    """
+    corrected = [design for design in designs if design.is_corrected]
+    if not corrected:
+        return (f"{labels.path}: no task asks the judge; the human verdicts are not used",)
+    ids = {unit.request.id for design in corrected for unit in design.sample.units}
+    if ids.isdisjoint(request for request, _ in labels.quality):
+        raise InputError(
+            f"{labels.path}: none of its ids is in the log; check both files, or remove "
+            "`judge.labels`"
+        )
+    for spec in study.candidates:
+        if spec.name not in labels.models:
+            known = ", ".join(sorted(labels.models))
+            raise InputError(
+                f"{labels.path}: no human verdict on answers of {spec.name!r}; it has: {known}. "
+                "Give the candidate the `name` that the table uses"
+            )
+    return ()
+
+
+def clustering_notes(
+    study: Study, by_task: Mapping[TaskName, Sequence[LogEntry]]
+) -> tuple[str, ...]:
+    """Tell where requests of a log are too dependent to be tested one by one.
+
+    A task is told where, at an assumed correlation of 0.3 inside a session (or user), the variance
+    of a mean is more than 1.5 times what the tests reckon with.
+
+    Args:
+        study: The study; nothing is told if it names a cluster, or makes a claim about its log
+            alone, for which dependence plays no part.
+        by_task: Log entries by task.
+
+    Returns:
+        A note per field, naming the tasks.
+
+    References:
+        Kish, Survey sampling, 1965, section 5.4 (design effect of clusters of unequal sizes).
+    """
+    if study.test.cluster is not None or study.test.target == "log":
+        return ()
+    needs_answer = study.baseline.source == "logged"
+    notes = []
+    for field in _SHARED_FIELDS:
+        clustered = [
+            found
+            for task, entries in sorted(by_task.items())
+            # Digests are costly, and most logs have neither field.
+            if any(common_value(entry, field) for entry in entries)
+            if (found := _clustered(task, field, _distinct(entries, needs_answer)))
+        ]
+        if clustered:
+            notes.append(
+                f"{'; '.join(clustered)}. Requests of one {field} tend to fail together, and then "
+                "the chance of a false certificate can be several times the stated one. Set "
+                f"`test: {{cluster: {field}}}` to let one request stand for each {field}, or "
+                "`target: log` to claim nothing beyond the requests of this log; `cluster: none` "
+                "says that they are known to be independent"
+            )
+    return tuple(notes)
+
+
+def _distinct(entries: Sequence[LogEntry], needs_answer: bool) -> list[LogEntry]:  # noqa: FBT001
+    groups = distinct(entries, content_digest).values()
+    return [representative(group, needs_answer=needs_answer) for group in groups]
+
+
+def _clustered(task: TaskName, field: str, requests: Sequence[LogEntry]) -> str | None:
+    """Say how requests are clustered; None where that is harmless."""
+    sizes = Counter(
+        value for entry in requests if (value := common_value(entry, field)) is not None
+    )
+    n_alone = len(requests) - sizes.total()
+    # The size of the cluster in which a request finds itself, on average.
+    size = (sum(n * n for n in sizes.values()) + n_alone) / len(requests)
+    if 1 + _ASSUMED_CORRELATION * (size - 1) <= _MOST_INFLATION:
+        return None
+    values = f"{len(sizes):,} value{'s' * (len(sizes) != 1)} of {field!r}"
+    return f"task {task!r}: {sizes.total():,} of {len(requests):,} requests share {values}"
 
 
 def _unused(study: Study, designs: Sequence[TaskDesign], labels: Labels | None) -> list[str]:

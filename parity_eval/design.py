@@ -4,18 +4,28 @@ All of it is fixed before the first candidate response, from coverage and from a
 that is never certified on; scores are never looked at.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from parity_eval import sampling, tasks
+from parity_eval import estimands, sampling, tasks
 from parity_eval.errors import ConfigError
 from parity_eval.labels import Labels
 from parity_eval.parity import default_rule
 from parity_eval.records import Estimand, EstimandName, Kind, LogEntry
 from parity_eval.rules import Ask, Rule
 from parity_eval.sampling import Sample
+from parity_eval.stats.control_variate import Subsample
+from parity_eval.stats.labels import label_subsample
+from parity_eval.stats.noise_floor import floor_subsample
 from parity_eval.study import ScorerSpec, Study, TaskSpec
 
-DEFAULT_BAR = 0.95
+_LIVE_SECOND_SHARE = 0.25
+_PRIORS: Mapping[str, tuple[float, ...]] = {
+    "parity": (0.4, 0.98, 0.98),
+    "preference": (0.2, 0.5, 0.8, 0.5),
+}
+"""Mean human label assumed per class before there are any; the last class is always known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +42,10 @@ class TaskDesign:
     sample: Sample
     why_closed: str | None
     """Why the task cannot be measured."""
+    subsample: Subsample | None = None
+    """How second answers or human labels are drawn; None: every one that is needed is asked for."""
+    is_corrected: bool = False
+    """Whether human verdicts correct the judge."""
 
 
 def decide(
@@ -55,22 +69,37 @@ def decide(
         ConfigError: a margin that leaves nothing to refute.
     """
     entries = [entry for group in groups.values() for entry in group]
+    _check_gates(spec, entries, study.origin)
     known = (spec.kind, "configured") if spec.kind else tasks.kind_from_requests(entries)
-    estimand = _estimand(spec, groups, study, labels=labels, has_floor=has_floor)
-    _check_margin(estimand, spec, study.origin)
-    needs_kind = estimand.name in ("parity", "noise_floor") and spec.rule is None
+    estimand = estimands.choose(spec, groups, study, labels=labels, has_floor=has_floor)
+    by_labels = (
+        estimand.name == "quality"
+        and spec.rule is None
+        and not estimands.has_references(spec, groups)
+    )
+    needs_kind = estimand.name != "preference" and spec.rule is None and not by_labels
     sample = sampling.draw(
         spec.name,
         groups,
         seed=study.test.seed,
         n_calibration=sampling.calibration_size(len(groups)) if needs_kind and not known else 0,
         needs_answer=study.baseline.source == "logged",
+        cluster=_clusters(study),
+        keep=frozenset(spec.must_pass),
+        describe=lambda entry: (estimands.reference(entry, spec), _slices(entry, spec)),
     )
+    _check_must_pass(spec, sample, study.origin)
     kind, why_kind = known or (
         tasks.kind_from_answers(sample.calibration) if needs_kind else (Kind.GENERATION, "unknown")
     )
-    rule, scorers = _rule(spec, kind, estimand.name, has_judge=study.judge is not None)
-    closed = _why_closed(sample, estimand, rule, study.test.max_excluded)
+    rule: Rule | None = None
+    scorers: tuple[ScorerSpec, ...] = ()
+    if not by_labels:
+        rule, scorers = _rule(spec, kind, estimand.name, has_judge=study.judge is not None)
+    closed = _why_closed(sample, study.test.max_excluded)
+    if closed is None and rule is None and not by_labels:
+        closed = "free text needs a judge or labels: similarity alone never certifies"
+    is_corrected = _is_corrected(study, estimand.name, scorers)
     return TaskDesign(
         spec=spec,
         kind=kind,
@@ -80,61 +109,69 @@ def decide(
         scorers=scorers,
         sample=sample,
         why_closed=closed,
+        subsample=_subsample(study, estimand.name, is_corrected=is_corrected),
+        is_corrected=is_corrected,
     )
 
 
-def _estimand(
-    spec: TaskSpec,
-    groups: dict[str, list[LogEntry]],
-    study: Study,
-    *,
-    labels: Labels | None,
-    has_floor: bool,
-) -> Estimand:
-    bar = spec.bar or study.test.bar
-    margin = spec.margin or study.test.margin
-    if spec.estimand != "auto":
-        return _named(spec.estimand, bar, margin, "configured")
-    if bar is not None:
-        return _named("parity", bar, margin, "a bar is configured")
-    if labels and _are_labelled(groups, study, labels):
-        return _named("quality", None, margin, "auto: labels cover every request and model")
-    if has_floor:
-        return _named("noise_floor", None, margin, "auto: the baseline has second answers")
-    return _named(
-        "parity", DEFAULT_BAR, margin, "auto: neither full labels nor second baseline answers"
+def _slices(entry: LogEntry, spec: TaskSpec) -> frozenset[str]:
+    return frozenset(
+        gate.name
+        for gate in spec.gates
+        if gate.check == "slice" and tasks.matches(entry, gate.match)
     )
 
 
-def _are_labelled(groups: dict[str, list[LogEntry]], study: Study, labels: Labels) -> bool:
-    """Whether every answer that the test may compare is there and has a label."""
-    needs_answer = study.baseline.source == "logged"
-    firsts = [group[0] for group in groups.values()]
-    ids = [e.request.id for e in firsts if not (needs_answer and sampling.unusable(e.response))]
-    names = [study.baseline.spec.name, *(spec.name for spec in study.candidates)]
-    are_recorded = all(spec.is_recorded for spec in study.candidates)
-    return bool(ids) and are_recorded and all(labels.covers(ids, name) for name in names)
+def _clusters(study: Study) -> Callable[[LogEntry], str | None] | None:
+    field = study.test.cluster_field
+    return None if field is None else partial(tasks.common_value, field=field)
 
 
-def _check_margin(estimand: Estimand, spec: TaskSpec, origin: str) -> None:
-    if estimand.null <= estimand.low:
+def _is_corrected(study: Study, estimand: EstimandName, scorers: tuple[ScorerSpec, ...]) -> bool:
+    has_labels = study.judge is not None and study.judge.labels is not None
+    asks_judge = any(scorer.scorer == "judge" for scorer in scorers)
+    return has_labels and asks_judge and estimand in ("parity", "preference")
+
+
+def _subsample(study: Study, estimand: EstimandName, *, is_corrected: bool) -> Subsample | None:
+    """Return how what is costly is drawn; None where all of it is asked for."""
+    base, judge = study.baseline, study.judge
+    if is_corrected and judge is not None:
+        share = judge.label_share
+        priors = _PRIORS[estimand]
+        # What the judge fails is always looked at, and what needs no judge is known.
+        chances = (1.0, *(share for _ in priors[1:-1]), 1.0)
+        return None if share == 1 else label_subsample(chances=chances, prior_means=priors)
+    if estimand == "noise_floor" and base.second is not None:
+        usual = 1.0 if base.second.is_recorded or study.test.target == "log" else _LIVE_SECOND_SHARE
+        share = usual if base.second_share is None else base.second_share
+        return None if share == 1 else floor_subsample(chances=(1.0, share))
+    return None
+
+
+def _check_gates(spec: TaskSpec, entries: list[LogEntry], origin: str) -> None:
+    for gate in spec.gates:
+        if gate.check == "slice" and not any(tasks.matches(e, gate.match) for e in entries):
+            raise ConfigError(
+                f"{origin}: tasks.{spec.name}.gates.{gate.name}: no request of the task matches "
+                f"{gate.match}; check the field and its values"
+            )
+
+
+def _check_must_pass(spec: TaskSpec, sample: Sample, origin: str) -> None:
+    usable = {unit.request.id for unit in sample.units}
+    lacking = [request for request in spec.must_pass if request not in usable]
+    if lacking:
         raise ConfigError(
-            f"{origin}: tasks.{spec.name}: margin == {estimand.margin:g}, must be < 0.5 for a "
-            "preference: 0.5 is a draw, and no mean preference is below 0"
+            f"{origin}: tasks.{spec.name}.must_pass: {lacking[0]!r} is not among the task's usable "
+            "requests (another id? a duplicate that stands for it? no baseline answer? another "
+            "request of its cluster?)"
         )
-
-
-def _named(name: EstimandName, bar: float | None, margin: float, why: str) -> Estimand:
-    if name == "parity":
-        return Estimand(name=name, bar=bar or DEFAULT_BAR, margin=None, why=why)
-    return Estimand(name=name, bar=None, margin=margin, why=why)
 
 
 def _rule(
     spec: TaskSpec, kind: Kind, estimand: EstimandName, *, has_judge: bool
 ) -> tuple[Rule | None, tuple[ScorerSpec, ...]]:
-    if estimand == "quality":
-        return None, ()
     if estimand == "preference":
         return Ask(scorer="judge"), (ScorerSpec(key="judge", scorer="judge"),)
     if spec.rule is not None:
@@ -146,9 +183,7 @@ def _rule(
     return rule, tuple(ScorerSpec(key=name, scorer=name) for name in names)
 
 
-def _why_closed(
-    sample: Sample, estimand: Estimand, rule: Rule | None, max_excluded: float
-) -> str | None:
+def _why_closed(sample: Sample, max_excluded: float) -> str | None:
     n_all = len(sample.units) + sample.excluded_units
     if n_all and sample.excluded_units / n_all > max_excluded:
         reasons = ", ".join(
@@ -162,6 +197,4 @@ def _why_closed(
         )
     if not sample.units:
         return "no request of the log belongs to it, or none that can be used"
-    if rule is None and estimand.name in ("parity", "noise_floor"):
-        return "free text needs a judge or labels: similarity alone never certifies"
     return None

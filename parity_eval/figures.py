@@ -80,6 +80,16 @@ def share_saved(share: float | None) -> str:
     return percent(share, places=1)
 
 
+def coefficient(value: float, *, rounding: Rounding = "near") -> str:
+    """Write a coefficient, such as kappa, with two decimals.
+
+    Example:
+        >>> coefficient(0.4955), coefficient(0.8442, rounding="up")
+        ('0.50', '0.85')
+    """
+    return f"{Decimal(repr(value)).quantize(Decimal('0.01'), _MODES[rounding]) + 0:.2f}"
+
+
 def usd(amount: float | None) -> str:
     """Write dollars: to the cent, and below ten cents with up to three digits that count.
 

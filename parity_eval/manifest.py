@@ -10,7 +10,7 @@ from glob import escape
 from typing import Any
 
 from parity_eval import codec
-from parity_eval.records import ModelSpec, Price, Status
+from parity_eval.records import GateDecision, ModelSpec, Price, Status
 from parity_eval.study import Study, TaskSpec
 from parity_eval.summary import ArmSummary, RunSummary, TaskSummary
 
@@ -43,6 +43,9 @@ def build(summary: RunSummary, study: Study, newest: str | None) -> dict[str, An
             "seed": summary.seed,
             "alpha": summary.alpha,
             "family": summary.family,
+            "target": summary.target,
+            "unit": summary.unit,
+            "design": summary.design,
             "statement": summary.family_statement,
             "state": summary.state,
         },
@@ -142,6 +145,9 @@ def _arm(arm: ArmSummary, task: TaskSummary, rule_hash: str) -> dict[str, Any]:
             "rule": task.rule,
             "rule_hash": rule_hash,
             "order_hash": task.order_hash,
+            "labels_used": arm.labels_used,
+            "gates": [_gate(gate, task) for gate in decision.gates],
+            "must_pass": list(task.must_pass),
         },
         "economics": {
             "baseline_usd_per_1k": arm.money.baseline_usd_per_1k,
@@ -150,6 +156,20 @@ def _arm(arm: ArmSummary, task: TaskSummary, rule_hash: str) -> dict[str, Any]:
         },
         "qualifications": list(arm.qualifications),
         "blocked_by": arm.blocked_by,
+    }
+
+
+def _gate(gate: GateDecision, task: TaskSummary) -> dict[str, Any]:
+    return {
+        "name": gate.name,
+        "statement": task.gates.get(gate.name, ""),
+        "null": gate.null,
+        "n": gate.n,
+        "mean": gate.mean,
+        "lower": gate.low,
+        "upper": gate.high,
+        "log_e": gate.log_e,
+        "passed": gate.is_passed,
     }
 
 

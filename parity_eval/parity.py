@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from parity_eval.protocols import Scorer
 from parity_eval.records import (
     Answer,
-    Estimand,
     Hole,
     Kind,
     Missing,
-    Observation,
     Pair,
     Request,
     Response,
@@ -104,32 +102,21 @@ def preference(decided: Verdict) -> Verdict:
     return replace(decided, value=values[-1] if values else 0.0)
 
 
-def observe(
-    estimand: Estimand,
-    candidate: float | None,
-    baseline: float | None,
-) -> Observation:
-    """Turn what is known about one request into what the test of an arm sees.
+def quality(ruled: Ruled, verdict: Verdict) -> float | None:
+    """Return the quality of a response that was held against the right answer, or rated.
 
     Args:
-        estimand: What the task certifies.
-        candidate: Parity (1 or 0), quality or preference of the candidate; None: it is missing
-            and counted against the candidate (`missing: fail`).
-        baseline: The baseline's agreement with itself, or its quality; None where the estimand
-            needs none, or where it is missing and counted against the candidate.
+        ruled: The rule. Of a single scorer the score itself counts, of several whether the rule
+            holds.
+        verdict: What it said.
 
     Returns:
-        The observation.
+        In [0, 1]; None where the scorers could make nothing of the response.
     """
-    low, high = (0.0, 1.0) if candidate is None else (candidate, candidate)
-    if estimand.name in ("parity", "preference"):
-        return Observation(value=low, value_if_kind=high, floor=None)
-    worst, best = (1.0, 0.0) if baseline is None else (baseline, baseline)
-    floor = None
-    if estimand.name == "noise_floor":
-        # An unknown floor must not help to show that the floor is high.
-        floor = 0.0 if baseline is None else baseline
-    return Observation(value=low - worst, value_if_kind=high - best, floor=floor)
+    if not isinstance(ruled.rule, Ask):
+        return verdict.value
+    (score,) = verdict.scores
+    return score.value if isinstance(score, Score) else None
 
 
 def placebo_answers(name: str, units: Sequence[Unit]) -> tuple[Response, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from parity_eval import parity
-from parity_eval.certifier import FLOOR_BAR
+from parity_eval.armtest import FLOOR_BAR
 from parity_eval.design import TaskDesign
 from parity_eval.labels import Labels
 from parity_eval.parity import Ruled
@@ -34,6 +34,7 @@ ITSELF = "itself"
 
 _MOST_CONTROLS = 200
 _BATCH = 10
+_HIGHEST_BAR = 0.99
 
 
 async def run(  # noqa: PLR0913 - everything that an estimand may need
@@ -45,6 +46,7 @@ async def run(  # noqa: PLR0913 - everything that an estimand may need
     alpha: float,
     ask: Callable[[Request], Awaitable[Answer]],
     floor: Callable[[Unit], Awaitable[Verdict | Missing]] | None = None,
+    rate: Callable[[Unit, Response, ModelName], Awaitable[Verdict | Missing]] | None = None,
 ) -> tuple[PlaceboResult, ...] | Missing:
     """Hold every placebo against the bar of a task.
 
@@ -59,6 +61,7 @@ async def run(  # noqa: PLR0913 - everything that an estimand may need
         ask: Asks the judge.
         floor: Says whether the baseline agrees with itself on a request, where the noise floor is
             the bar; None: a placebo is held against the lowest floor that can certify.
+        rate: Scores one response by itself, where a quality is certified that is not labelled.
 
     Returns:
         What each placebo did; `Missing` where an answer that could not be had leaves it unknown.
@@ -76,10 +79,19 @@ async def run(  # noqa: PLR0913 - everything that an estimand may need
         return tuple(
             _by_labels(name, design, labelled, qualities, alpha) for name in parity.PLACEBOS
         )
-    trial = _Trial(design=design, ruled=ruled, baseline=baseline, alpha=alpha, ask=ask, floor=floor)
-    control = await trial.control(units[:_MOST_CONTROLS])
-    if control is not None:
-        return (control,)
+    trial = _Trial(
+        design=design,
+        ruled=ruled,
+        baseline=baseline,
+        alpha=alpha,
+        ask=ask,
+        floor=floor,
+        rate=rate,
+    )
+    if design.estimand.name != "quality":
+        control = await trial.control(units[:_MOST_CONTROLS])
+        if control is not None:
+            return (control,)
     results: list[PlaceboResult] = []
     for name in parity.PLACEBOS:
         result = await trial.result(name, units)
@@ -117,6 +129,7 @@ class _Trial:
     alpha: float
     ask: Callable[[Request], Awaitable[Answer]]
     floor: Callable[[Unit], Awaitable[Verdict | Missing]] | None
+    rate: Callable[[Unit, Response, ModelName], Awaitable[Verdict | Missing]] | None
 
     async def control(self, units: Sequence[Unit]) -> PlaceboResult | None:
         """Return a result where the rule fails the baseline's own answers: then it fails all."""
@@ -169,6 +182,8 @@ class _Trial:
 
     async def _value(self, unit: Unit, pair: Pair) -> tuple[float, Missing | None]:
         """Return what the placebo scores on a request; the best possible where that is missing."""
+        if self.rate is not None and self.design.estimand.name == "quality":
+            return await self._difference(unit, pair)
         hole = None
         value = 1.0
         verdict = await parity.judge_pair(pair, self.ruled, self.ask)
@@ -184,6 +199,19 @@ class _Trial:
             return value - FLOOR_BAR, hole
         own = await self.floor(unit)
         return (value, own) if isinstance(own, Missing) else (value - own.value, hole)
+
+    async def _difference(self, unit: Unit, pair: Pair) -> tuple[float, Missing | None]:
+        """Return the placebo's quality minus the baseline's."""
+        qualities: list[float] = []
+        for response, name in (
+            (pair.candidate, pair.candidate_name),
+            (unit.baseline, self.baseline),
+        ):
+            verdict = await self.rate(unit, response, name) if self.rate else None
+            if not isinstance(verdict, Verdict):
+                return 1.0, verdict
+            qualities.append(parity.quality(self.ruled, verdict) or 0.0)
+        return qualities[0] - qualities[1], None
 
     def _pair(self, name: str, unit: Unit, answer: Response) -> Pair:
         return Pair(
@@ -221,7 +249,9 @@ def _result(name: str, design: TaskDesign, values: Sequence[float], alpha: float
 
 def _is_below(values: Sequence[float], design: TaskDesign, alpha: float) -> bool:
     estimand = design.estimand
-    kernel = mirror_kernel(estimand.null, alpha=alpha, n_max=None, lower=estimand.low)
+    # Where all requests of a log must be at parity, a placebo has to be below more than a few.
+    null = min(estimand.null, _HIGHEST_BAR)
+    kernel = mirror_kernel(null, alpha=alpha, n_max=None, lower=estimand.low)
     return float(log_e_path(kernel, values).max()) >= -math.log(alpha) - TIE
 
 

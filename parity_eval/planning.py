@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from parity_eval import codec
 from parity_eval.design import TaskDesign
 from parity_eval.parity import MOST_JUDGED, PLACEBOS
-from parity_eval.records import Call, Estimand, ModelName, ModelSpec, Purpose, TaskName, Unit
+from parity_eval.records import (
+    Call,
+    Estimand,
+    ModelName,
+    ModelSpec,
+    Purpose,
+    TaskName,
+    Unit,
+)
 from parity_eval.replay import cost_bound
 from parity_eval.stats.planner import smallest_rate
 from parity_eval.stats.stopping import Terms
@@ -77,7 +85,10 @@ def _task_usd(study: Study, design: TaskDesign, live: Mapping[ModelName, ModelSp
         judge = study.judge.spec
     n_pairs = len(study.candidates) + (second is not None)
     total = 0.0
-    for i, unit in enumerate(design.sample.units[: study.test.max_samples]):
+    must = set(design.spec.must_pass)
+    for i, unit in enumerate(design.sample.units):
+        if i >= study.test.max_samples and unit.request.id not in must:
+            continue
         total += sum(_bound(spec, unit, live) for spec in asked)
         if judge is not None:
             n_placebos = len(PLACEBOS) if i < MOST_JUDGED else 0

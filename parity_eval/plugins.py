@@ -12,11 +12,13 @@ from parity_eval import prices
 from parity_eval.design import TaskDesign
 from parity_eval.errors import ConfigError, UsageError, nearest
 from parity_eval.exporters import EXPORTERS
+from parity_eval.parity import Ruled
 from parity_eval.protocols import Exporter, Provider, Reader, Reporter, Scorer
 from parity_eval.providers import PROVIDERS
 from parity_eval.readers import READERS
 from parity_eval.records import LogEntry, ModelName, ModelSpec, RequestId
 from parity_eval.reporters import REPORTERS
+from parity_eval.rules import Ask
 from parity_eval.scorers import SCORERS
 from parity_eval.study import ScorerSpec, Study, TaskSpec
 from parity_eval.tasks import is_free_text, kind_from_requests
@@ -179,15 +181,24 @@ def scorers(design: TaskDesign, study: Study, known: Models) -> dict[str, Scorer
         settings = dict(spec.settings)
         if spec.scorer == "schema" and design.spec.schema is not None:
             settings.setdefault("schema", msgspec.json.decode(design.spec.schema))
-        if spec.scorer == "judge":
+        if spec.scorer in ("judge", "rating"):
             settings.setdefault("kind", design.kind)
             if study.judge is not None and study.judge.rubric is not None:
                 settings.setdefault("rubric", study.judge.rubric)
-            if known.recorded_judge is not None:
+            if spec.scorer == "judge" and known.recorded_judge is not None:
                 found[spec.key] = known.recorded_judge
                 continue
         found[spec.key] = _scorer(spec, settings, where)
     return found
+
+
+def format_check(design: TaskDesign) -> Ruled:
+    """Make the check of a task's format gate: the schema of the task, or of each request."""
+    settings = {} if design.spec.schema is None else {"schema": design.spec.schema}
+    spec = ScorerSpec(key="schema", scorer="schema", settings=settings)
+    own = next((s for s in design.scorers if s.scorer == "schema"), spec)
+    made = _scorer(spec, {**settings, **own.settings}, f"tasks.{design.spec.name}.gates")
+    return Ruled(rule=Ask(scorer="schema"), scorers={"schema": made})
 
 
 def _scorer(spec: ScorerSpec, settings: dict[str, Any], where: str) -> Scorer:

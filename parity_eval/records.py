@@ -165,13 +165,19 @@ class Unit:
     """A distinct request of a task: what is sampled, replayed and counted once."""
 
     request: Request
-    """The representative: among equal requests the one with the smallest id."""
+    """The representative: among equal requests the usable one with the smallest id."""
     baseline: Response
     """The baseline's answer to it."""
     weight: int
     """How many log lines it stands for."""
     digest: str
     """SHA-256 of the canonical request body (hex)."""
+    kin: tuple[str, ...] = ()
+    """Digests of the other requests of its cluster."""
+    reference: str | None = None
+    """The right answer, where the log holds one."""
+    slices: frozenset[str] = frozenset()
+    """Names of the task's slice gates that the request belongs to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,15 +333,37 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """What one request tells the test of an arm."""
+class Measured:
+    """What is costly to know, and known for some requests only (STATS.md, sections 5 and 6)."""
+
+    group: int
+    """Class of the request, from 0; the chance of being drawn depends on it."""
+    value: float | None
+    """The second answer's agreement or the human label in [0, 1]; None where it was not drawn."""
+    slack: float = 0.0
+    """How much better than its term the request could be, where a counted hole leaves that open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A value in the two ways in which a test reads it."""
 
     value: float
     """Enters the test for a certificate."""
     value_if_kind: float
     """Enters the mirror tests (rejected, futile); larger than `value` only for a counted hole."""
-    floor: float | None
-    """Whether the baseline agrees with itself, where the estimand needs it."""
+    measured: Measured | None = None
+    """Where second answers or human labels are drawn, what the term of the test is made from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What one request tells the test of an arm."""
+
+    main: Reading
+    """The task's own estimand."""
+    gates: Mapping[str, Reading] = field(default_factory=dict)
+    """By name, the gates that the request says something about."""
 
 
 class Status(StrEnum):
@@ -358,6 +386,29 @@ class PathPoint:
     low: float
     high: float
     log_e: float
+
+
+FLOOR_GATE = "noise floor"
+"""Name of the gate of every test against the noise floor: that it is a floor at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateDecision:
+    """Where one of an arm's gates stands."""
+
+    name: str
+    null: float
+    """The mean that has to be beaten."""
+    n: int
+    """Observations used."""
+    mean: float | None
+    low: float
+    high: float
+    """Confidence sequence at the level of the arm's decision, on each side."""
+    log_e: float
+    """Evidence, natural logarithm."""
+    is_passed: bool
+    """Whether its evidence is enough for the arm's certificate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,6 +436,10 @@ class Decision:
     """Anytime p-value."""
     path: tuple[PathPoint, ...]
     """At most 200 points."""
+    failed_on: RequestId | None = None
+    """A request that must pass and did not; it decides the arm."""
+    gates: tuple[GateDecision, ...] = ()
+    """The other conditions of the certificate; `log_e` is that of the weakest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

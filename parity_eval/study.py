@@ -15,6 +15,9 @@ from parity_eval.rules import Rule
 
 FamilyRule: TypeAlias = Literal["fdr", "fwer"]
 MissingRule: TypeAlias = Literal["wait", "fail"]
+Target: TypeAlias = Literal["traffic", "log"]
+DesignName: TypeAlias = Literal["sequential", "budget", "obrien_fleming", "pocock", "fixed"]
+Check: TypeAlias = Literal["format", "speed", "slice"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +39,9 @@ class BaselineSpec:
     """Whether the log's own answers are used, or fresh ones of `spec`."""
     second: ModelSpec | None = None
     """Who gives the second answer for the noise floor; None: nobody."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeSpec:
-    """Who compares free text."""
-
-    spec: ModelSpec
-    rubric: str | None = None
-    """What the user wants compared; None: the default of the task's kind."""
-    orders: Literal["both", "any"] = "both"
-    """`any` accepts recorded verdicts in one order; certificates say so."""
-    allow_self_preference: bool = False
-    """Whether a judge that is also a contestant may judge; certificates say so."""
+    second_share: float | None = None
+    """Chance in [0.1, 1] that a second answer is had where the candidate agrees with the first;
+    where it differs one always is. None: 1 if second answers are recorded, else 0.25."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +56,24 @@ class LabelSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeSpec:
+    """Who compares free text."""
+
+    spec: ModelSpec
+    rubric: str | None = None
+    """What the user wants compared; None: the default of the task's kind."""
+    orders: Literal["both", "any"] = "both"
+    """`any` accepts recorded verdicts in one order; certificates say so."""
+    allow_self_preference: bool = False
+    """Whether a judge that is also a contestant may judge; certificates say so."""
+    labels: LabelSpec | None = None
+    """Human verdicts on judged pairs, by id and candidate; they correct the judge."""
+    label_share: float = 0.25
+    """Chance in [0.1, 1] that a human looks at a pair that the judge does not fail; pairs that it
+    fails are always looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScorerSpec:
     """One scorer with its settings, as a parity rule refers to it."""
 
@@ -71,6 +82,24 @@ class ScorerSpec:
     scorer: str
     """Name in the table of scorers."""
     settings: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSpec:
+    """One more condition for a certificate of a task."""
+
+    name: str
+    check: Check
+    """`format`: answers pass the schema check; `speed`: they come fast enough; `slice`: the task's
+    own estimand on part of its requests."""
+    bar: float | None = None
+    """Share of answers to beat; None: 0.95, or for a slice what the task takes."""
+    margin: float | None = None
+    """Margin of a slice; None: the task's."""
+    seconds: float | None = None
+    """Most seconds that a call may take."""
+    match: dict[str, str] = field(default_factory=dict)
+    """Field to glob, as for tasks, or `answer` for the baseline's answer; all must match."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +120,12 @@ class TaskSpec:
     """JSON text of a JSON Schema for the answers, where requests carry none."""
     acknowledge: tuple[RequestId, ...] = ()
     """Heavy requests whose failure is accepted."""
+    gates: tuple[GateSpec, ...] = ()
+    """More conditions; a certificate takes all of them."""
+    must_pass: tuple[RequestId, ...] = ()
+    """Requests on which a candidate may not fall short at all."""
+    reference: str | None = None
+    """Field of the log entry that holds the right answer; None: `metadata.reference`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +152,20 @@ class TestSpec:
     seed: int = 1
     max_excluded: float = 0.05
     """Share of requests without a usable baseline answer above which nothing is certified."""
+    target: Target = "traffic"
+    """What is claimed about: all traffic like the log's, or the requests of this log."""
+    cluster: str | None = None
+    """Field of the log entry that dependent requests share; one request stands for each value.
+    `none`: requests are known to be independent; None: nothing is known."""
+    design: DesignName = "sequential"
+    """How alpha is spent; all but `sequential` have a fixed end and know only parity and a bar."""
+    looks: int = 10
+    """Looks of a group-sequential design."""
+
+    @property
+    def cluster_field(self) -> str | None:
+        """Field whose values are the units; None: every distinct request is one."""
+        return None if self.cluster == "none" else self.cluster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

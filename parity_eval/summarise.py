@@ -4,18 +4,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from parity_eval import __version__, certificate, economics, manifest
+from parity_eval.armplans import gate_estimand
 from parity_eval.certificate import Circumstances
+from parity_eval.certifier import USED_RULES
 from parity_eval.design import TaskDesign
 from parity_eval.evaluation import Outcome
 from parity_eval.intake import Intake
-from parity_eval.records import Arm, Decision, ModelSpec, PlaceboResult, TaskName
+from parity_eval.records import Arm, Decision, ModelSpec, PlaceboResult, RequestId, TaskName
 from parity_eval.rules import describe
-from parity_eval.study import Study
-from parity_eval.summary import ArmSummary, LedgerLine, RunSummary, TaskSummary
+from parity_eval.stats.agreement import agreement
+from parity_eval.stats.routing import RoutingRule
+from parity_eval.study import Study, TestSpec
+from parity_eval.summary import (
+    ArmSummary,
+    JudgeAgreement,
+    LedgerLine,
+    RuleView,
+    RunSummary,
+    TaskSummary,
+)
 
 VERSION = 1
 
 _MOST_REJECTS = 20
+_GUARANTEES = {
+    RoutingRule.NONE: "nothing about the table: each arm is looked at on its own",
+    RoutingRule.BONFERRONI: "the chance of any false certificate is at most alpha",
+    RoutingRule.HOLM: "the chance of any false certificate is at most alpha",
+    RoutingRule.SELECTED_E_BH: "the expected share of false entries in the table is at most alpha",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +50,15 @@ class Results:
     """Of heavy requests that the test did not reach."""
     positions: Mapping[Arm, int] = field(default_factory=dict)
     """Requests of each arm's order that are used up."""
+    n_units: Mapping[TaskName, int] = field(default_factory=dict)
+    """Requests of each task that its arms may use."""
+    gate_sizes: Mapping[tuple[TaskName, str], int] = field(default_factory=dict)
+    """Requests of each task's gates that its arms may use."""
+    by_rule: Mapping[RoutingRule, tuple[Arm, ...]] = field(default_factory=dict)
+    """What each rule for many tests would certify."""
     waste: Mapping[Arm, int]
+    needed_labels: Mapping[Arm, Sequence[RequestId]] = field(default_factory=dict)
+    """Pairs that a human has to look at before an arm goes on."""
     circumstances: Mapping[Arm, Circumstances]
     ledger: tuple[LedgerLine, ...]
     spent_usd: float
@@ -89,7 +114,7 @@ def run_summary(
         alpha=test.alpha,
         beta=test.beta,
         family=test.family,
-        family_statement=certificate.family_statement(test.family, test.alpha, len(tasks), n_arms),
+        family_statement=certificate.family_statement(test, len(tasks), n_arms),
         n_tasks=len(tasks),
         n_arms=n_arms,
         state="incomplete" if results.why_incomplete else "complete",
@@ -102,6 +127,10 @@ def run_summary(
             arm.money.saving_usd_in_log for task in tasks for arm in task.arms if arm.is_route
         ),
         baseline_usd_in_log=_total(_baseline_usd(task) for task in tasks),
+        target=test.target,
+        unit=f"one request per {test.cluster_field}" if test.cluster_field else "request",
+        design=certificate.design_words(test),
+        rules=_rules(test, results) if n_arms > 1 and test.design == "sequential" else (),
     )
 
 
@@ -125,7 +154,8 @@ def circumstances(
     judge = study.judge
     found = {}
     for design in designs:
-        asked = judge if any(s.scorer == "judge" for s in design.scorers) else None
+        asks = any(scorer.scorer in ("judge", "rating") for scorer in design.scorers)
+        asked = judge if asks else None
         for spec in study.candidates:
             arm = Arm(task=design.spec.name, candidate=spec.name)
             dropped = spec.params.get("drop")
@@ -136,6 +166,8 @@ def circumstances(
                 placebos=placebos.get(design.spec.name, ()),
                 dropped_params=tuple(map(str, dropped)) if isinstance(dropped, list) else (),
                 refused=len(design.sample.units) - n_units[arm],
+                is_corrected=design.is_corrected,
+                cluster=study.test.cluster_field,
             )
     return found
 
@@ -155,7 +187,11 @@ def _task(study: Study, design: TaskDesign, results: Results) -> TaskSummary:
         kind=design.kind.value,
         rule=describe(design.rule) if design.rule else "",
         estimand=design.estimand,
-        statement=certificate.statement(design.estimand),
+        statement=certificate.statement(
+            design.estimand,
+            log_size=results.n_units[name] if study.test.target == "log" else None,
+            is_corrected=design.is_corrected,
+        ),
         n_lines=design.sample.n_lines,
         n_units=len(design.sample.units),
         n_certify=min(len(design.sample.units), study.test.max_samples),
@@ -164,6 +200,17 @@ def _task(study: Study, design: TaskDesign, results: Results) -> TaskSummary:
         placebos=results.placebos.get(name, ()),
         arms=tuple(replace(arm, is_route=arm.decision.arm.candidate == chosen) for arm in arms),
         why_not_measurable=results.closed.get(name),
+        gates={
+            gate.name: certificate.gate_statement(
+                gate,
+                gate_estimand(gate, design.estimand, study.origin),
+                log_size=results.gate_sizes.get((name, gate.name))
+                if study.test.target == "log"
+                else None,
+            )
+            for gate in design.spec.gates
+        },
+        must_pass=design.spec.must_pass,
     )
 
 
@@ -173,21 +220,62 @@ def _arm(decision: Decision, design: TaskDesign, results: Results) -> ArmSummary
     seen = [*outcomes, *results.beyond.get(arm, ())]
     failed = [(o.request, o.weight) for o in seen if o.is_failure]
     total_weight = sum(unit.weight for unit in design.sample.units)
-    weight = sum(o.weight for o in outcomes)
     circumstances = results.circumstances[arm]
     return ArmSummary(
         decision=decision,
         money=economics.compare(
             [(o.baseline_usd, o.candidate_usd, o.weight) for o in outcomes], design.sample.n_lines
         ),
-        mean_by_traffic=sum(o.value * o.weight for o in outcomes) / weight if weight else None,
+        mean_by_traffic=_by_traffic(outcomes, design),
         is_route=False,
         blocked_by=certificate.heavy_failure(failed, total_weight, design.spec.acknowledge),
         qualifications=certificate.qualifications(
-            replace(circumstances, holes_counted=sum(o.is_hole for o in outcomes))
+            replace(
+                circumstances,
+                holes_counted=sum(o.is_hole for o in outcomes),
+                labels_used=sum(o.is_labelled for o in outcomes),
+            )
         ),
         n_failed=sum(o.is_failure for o in outcomes),
         waste=results.waste.get(arm, 0),
+        position=results.positions.get(arm, 0),
+        agreement=_agreement([o.judged for o in outcomes if o.judged is not None]),
+        labels_used=sum(o.is_labelled for o in outcomes),
+    )
+
+
+def _by_traffic(outcomes: Sequence[Outcome], design: TaskDesign) -> float | None:
+    """Weigh observations by log lines; None where they are known for a part of requests only."""
+    weight = sum(o.weight for o in outcomes)
+    if not weight or design.subsample is not None:
+        return None
+    return sum(o.value * o.weight for o in outcomes) / weight
+
+
+def _agreement(pairs: Sequence[tuple[float, float]]) -> JudgeAgreement | None:
+    if not pairs:
+        return None
+    first, second = zip(*pairs, strict=True)
+    categories = tuple(sorted({*first, *second}))
+    found = agreement(first, second, categories=categories)
+    low, high = found.interval or (None, None)
+    return JudgeAgreement(
+        n=found.n,
+        share=found.share,
+        kappa=found.kappa,
+        low=low,
+        high=high,
+        categories=categories,
+        confusion=found.confusion,
+    )
+
+
+def _rules(test: TestSpec, results: Results) -> tuple[RuleView, ...]:
+    used = USED_RULES[test.family]
+    return tuple(
+        RuleView(rule=rule.value, guarantee=words, is_used=rule is used, certified=found)
+        for rule, words in _GUARANTEES.items()
+        if (found := results.by_rule.get(rule)) is not None
     )
 
 

@@ -1,9 +1,10 @@
 """What a run amounts to: the one value that every report is made from. Written as summary.json."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from parity_eval.records import (
+    Arm,
     Decision,
     Estimand,
     ModelName,
@@ -32,6 +33,39 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeAgreement:
+    """How the judge and humans agree on an arm's pairs that both have looked at.
+
+    The pairs are a simple random part of those that the judge was asked about.
+    """
+
+    n: int
+    share: float
+    """Share of equal verdicts."""
+    kappa: float | None
+    """Cohen's kappa; None where one of them gives a single verdict throughout."""
+    low: float | None
+    high: float | None
+    """Interval for kappa at level 95%."""
+    categories: tuple[float, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    """Pairs by the judge's verdict (rows) and the human's (columns), as in `categories`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleView:
+    """What a rule for many tests would have certified with the evidence of the run."""
+
+    rule: str
+    """`none`, `bonferroni`, `holm` or `selected_e_bh`."""
+    guarantee: str
+    """What the rule promises, in words."""
+    is_used: bool
+    """Whether it is the rule of the study; the others are for comparison only."""
+    certified: tuple[Arm, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArmSummary:
     """One candidate on one task."""
 
@@ -49,6 +83,12 @@ class ArmSummary:
     """Observations at which the candidate fell short (pair not at parity, or quality lower)."""
     waste: int
     """Answers had and not needed."""
+    position: int = 0
+    """Requests of the order that are used up; above `decision.n` where some were passed over."""
+    agreement: JudgeAgreement | None = None
+    """Where human verdicts on judged pairs are given."""
+    labels_used: int = 0
+    """Human verdicts that entered the test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +115,10 @@ class TaskSummary:
     placebos: tuple[PlaceboResult, ...]
     arms: tuple[ArmSummary, ...]
     why_not_measurable: str | None
+    gates: dict[str, str] = field(default_factory=dict)
+    """What each gate of the task demands, in words, by its name."""
+    must_pass: tuple[RequestId, ...] = ()
+    """Requests on which a candidate may not fall short at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +182,14 @@ class RunSummary:
     """Saving of all routes over the log's own time span."""
     baseline_usd_in_log: float | None
     """What the tasks of the study cost on the baseline over the same span."""
+    target: Literal["traffic", "log"] = "traffic"
+    """Whether certificates speak of all traffic like the log's or of the log itself."""
+    unit: str = "request"
+    """What counts once in a test: a distinct request, or one request per value of a field."""
+    design: str = "anytime-valid e-process"
+    """How alpha is spent, in words."""
+    rules: tuple[RuleView, ...] = ()
+    """What each rule for many tests would have decided; empty for a single arm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

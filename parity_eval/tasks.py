@@ -1,12 +1,21 @@
 """Log entries to tasks: by the study's rules, else by what the log itself says."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from glob import escape
 
 from parity_eval.errors import ConfigError
-from parity_eval.records import Finish, JsonObject, JsonValue, Kind, LogEntry, TaskName
+from parity_eval.records import (
+    Finish,
+    JsonObject,
+    JsonValue,
+    Kind,
+    LogEntry,
+    Response,
+    TaskName,
+)
 from parity_eval.study import TaskSpec
 
 DEFAULT_TASK = TaskName("default")
@@ -37,7 +46,10 @@ def assign(entry: LogEntry, specs: Sequence[TaskSpec]) -> TaskName | None:
     """
     if not specs:
         return TaskName(_own_task(entry) or DEFAULT_TASK)
-    found = [spec.name for spec in specs if _matches(entry, spec)]
+    # A task without `match` is matched by its own name, taken literally.
+    found = [
+        spec.name for spec in specs if matches(entry, spec.match or {"task": escape(spec.name)})
+    ]
     if len(found) > 1:
         raise ConfigError(
             f"request {entry.request.id!r} (line {entry.line}) matches the tasks "
@@ -46,21 +58,41 @@ def assign(entry: LogEntry, specs: Sequence[TaskSpec]) -> TaskName | None:
     return found[0] if found else None
 
 
-def _own_task(entry: LogEntry) -> str | None:
-    named = entry.metadata.get("task")
-    return entry.task or (named if isinstance(named, str) and named else None)
+def matches(entry: LogEntry, match: Mapping[str, str]) -> bool:
+    """Whether an entry fits every glob.
 
+    Args:
+        entry: One log line.
+        match: Field, as `field_values` knows it, to a glob that one of its values must fit; case
+            counts. Empty: every entry fits.
 
-def _matches(entry: LogEntry, spec: TaskSpec) -> bool:
-    # A task without `match` is matched by its own name, taken literally.
-    match = spec.match or {"task": escape(spec.name)}
+    Raises:
+        KeyError: a field that no entry has.
+    """
     return all(
-        any(fnmatchcase(value, pattern) for value in _values(entry, field))
+        any(fnmatchcase(value, pattern) for value in field_values(entry, field))
         for field, pattern in match.items()
     )
 
 
-def _values(entry: LogEntry, field: str) -> tuple[str, ...]:
+def field_values(entry: LogEntry, field: str) -> tuple[str, ...]:
+    """Return the values of a field of a log line as texts.
+
+    Args:
+        entry: One log line.
+        field: `task`, `model`, `user`, `session`, `tag`, `system_prompt`, `metadata.KEY` (dots lead
+            into nested objects), or `answer`: the text of the logged answer without spaces around
+            it, and the name of each of its tool calls.
+
+    Returns:
+        Empty where the line does not have it; several for a list; JSON text for an object.
+
+    Raises:
+        KeyError: a field that no entry has.
+
+    Example:
+        `field_values(entry, "metadata.feature")` is `("triage",)`.
+    """
     if field.startswith("metadata."):
         value: JsonValue = dict(entry.metadata)
         for part in field.split(".")[1:]:
@@ -72,6 +104,8 @@ def _values(entry: LogEntry, field: str) -> tuple[str, ...]:
         return (system_prompt(entry.request.body),)
     if field == "task":
         return _texts(_own_task(entry))
+    if field == "answer":
+        return _answer(entry.response)
     known: Mapping[str, str | None] = {
         "model": entry.model,
         "user": entry.user,
@@ -80,11 +114,38 @@ def _values(entry: LogEntry, field: str) -> tuple[str, ...]:
     return _texts(known[field])
 
 
+def common_value(entry: LogEntry, field: str) -> str | None:
+    """Return the value that dependent requests have in common; None where an entry has none.
+
+    Args:
+        entry: One log line.
+        field: As for `field_values`. An empty text is no value; of a list all count together.
+
+    Raises:
+        KeyError: a field that no entry has.
+    """
+    return "\x1f".join(value for value in field_values(entry, field) if value) or None
+
+
+def _own_task(entry: LogEntry) -> str | None:
+    named = entry.metadata.get("task")
+    return entry.task or (named if isinstance(named, str) and named else None)
+
+
+def _answer(response: Response | None) -> tuple[str, ...]:
+    if response is None:
+        return ()
+    text = response.text.strip()
+    return (*((text,) if text else ()), *(call.name for call in response.tool_calls))
+
+
 def _texts(value: JsonValue) -> tuple[str, ...]:
     if value is None:
         return ()
     if isinstance(value, list):
         return tuple(text for item in value for text in _texts(item))
+    if isinstance(value, dict):
+        return (json.dumps(value, ensure_ascii=False),)
     return (str(value).lower() if isinstance(value, bool) else str(value),)
 
 

@@ -122,7 +122,7 @@ def fresh_orders(
         units = design.sample.units
         spent: dict[str, str] = {}
         for spec in candidates:
-            hits = {u.digest: run for u in units if (run := seen[spec.name].get(u.digest))}
+            hits = {u.digest: run for u in units if (run := _met(u, seen[spec.name]))}
             spent |= hits
             if hits:
                 notes.append(_note(design, spec, hits))
@@ -133,9 +133,14 @@ def fresh_orders(
             by_arm[Arm(task=design.spec.name, candidate=spec.name)] = fresh
             for identity in who[spec.name]:
                 to_register.setdefault(identity, []).extend(
-                    unit.digest for unit in fresh[:max_samples]
+                    digest for unit in fresh[:max_samples] for digest in (unit.digest, *unit.kin)
                 )
     return Orders(by_arm=by_arm, to_register=to_register, notes=tuple(notes))
+
+
+def _met(unit: Unit, seen: Mapping[str, str]) -> str | None:
+    """Return the run that has shown a request, or one of its cluster, to a candidate."""
+    return next((run for digest in (unit.digest, *unit.kin) if (run := seen.get(digest))), None)
 
 
 def _seen(identities: Sequence[str], used: Callable[[str], Mapping[str, str]]) -> dict[str, str]:

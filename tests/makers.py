@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from parity_eval import codec
-from parity_eval.certifier import ArmPlan, Certifier
+from parity_eval.armtest import FLOOR_BAR, ArmPlan, PartPlan
+from parity_eval.certifier import Certifier
 from parity_eval.design import TaskDesign
 from parity_eval.labels import Labels
 from parity_eval.parity import Ruled
 from parity_eval.records import (
+    FLOOR_GATE,
     Answer,
     Arm,
     Decision,
@@ -28,6 +30,7 @@ from parity_eval.records import (
     Observation,
     Pair,
     Price,
+    Reading,
     Request,
     RequestId,
     Response,
@@ -227,13 +230,49 @@ def arm(task: str = "triage", candidate: str = "small") -> Arm:
     return Arm(task=TaskName(task), candidate=ModelName(candidate))
 
 
-def seen(value: float, *, kind: float | None = None, floor: float | None = None) -> Observation:
-    return Observation(value=value, value_if_kind=value if kind is None else kind, floor=floor)
+def reading(value: float, kind: float | None = None) -> Reading:
+    return Reading(value=value, value_if_kind=value if kind is None else kind)
+
+
+def seen(
+    value: float, *, kind: float | None = None, floor: float | None = None, **gates: float
+) -> Observation:
+    named = {name: reading(passed) for name, passed in gates.items()}
+    if floor is not None:
+        named[FLOOR_GATE] = reading(floor)
+    return Observation(main=reading(value, kind), gates=named)
 
 
 def paired(candidate: float, floor: float) -> Observation:
     """Return an observation against the noise floor."""
     return seen(candidate - floor, floor=floor)
+
+
+def parts(
+    what: Estimand,
+    given: Outcomes,
+    test: TestSpec,
+    *,
+    worth: float | None = None,
+    gates: Mapping[str, Estimand],
+) -> tuple[PartPlan, ...]:
+    """Return the parts of an arm with these outcomes; the noise floor has its gate."""
+    n_max = min(test.max_samples, len(given))
+    if what.name == "noise_floor":
+        gates = {FLOOR_GATE: estimand("parity", FLOOR_BAR), **gates}
+
+    def n_in(name: str) -> int:
+        """Count the requests that a gate is about; all where nothing says otherwise."""
+        known = [o for o in given[:n_max] if isinstance(o, Observation)]
+        return n_max if name == FLOOR_GATE else sum(name in o.gates for o in known)
+
+    return (
+        PartPlan(estimand=what, size=len(given), n_max=n_max, worth=worth),
+        *(
+            PartPlan(name=name, estimand=own, size=n_in(name), n_max=n_in(name))
+            for name, own in gates.items()
+        ),
+    )
 
 
 class Table:
@@ -248,21 +287,20 @@ class Table:
         worth: float | None = None,
         closed: Mapping[Arm, str] | None = None,
         holes: Mapping[Arm, Missing] | None = None,
+        gates: Mapping[str, Estimand] | None = None,
     ) -> None:
         self.outcomes = outcomes
+        self.test = test or TestSpec(max_samples=500)
         self.plans = [
             ArmPlan(
                 arm=arm,
-                estimand=what or estimand(),
-                n_available=len(given),
-                worth=worth,
+                parts=parts(what or estimand(), given, self.test, worth=worth, gates=gates or {}),
                 price_rank=rank,
                 why_closed=(closed or {}).get(arm),
                 hole=(holes or {}).get(arm),
             )
             for rank, (arm, given) in enumerate(outcomes.items())
         ]
-        self.test = test or TestSpec(max_samples=500)
 
     def certifier(self, *, lookahead: int = 8, shuffle: int | None = None) -> Certifier:
         """Feed everything that is asked for; in the order asked, or shuffled by a seed."""

@@ -15,6 +15,7 @@ from parity_eval.records import (
     Arm,
     Decision,
     Estimand,
+    GateDecision,
     ModelName,
     PathPoint,
     PlaceboResult,
@@ -26,7 +27,16 @@ from parity_eval.records import (
     TaskName,
     Unscored,
 )
-from parity_eval.summary import ArmSummary, LedgerLine, Money, PairView, RunSummary, TaskSummary
+from parity_eval.summary import (
+    ArmSummary,
+    JudgeAgreement,
+    LedgerLine,
+    Money,
+    PairView,
+    RuleView,
+    RunSummary,
+    TaskSummary,
+)
 
 PARITY = Estimand(name="parity", bar=0.9, margin=None, why="configured: bar 0.9")
 QUALITY = Estimand(
@@ -56,6 +66,7 @@ class Plan:
     """Share of worst and of middling observations; the middling one only for differences."""
     reason: str = "Planned."
     level: float = ALPHA
+    failed_on: RequestId | None = None
 
 
 def believable(*, is_complete: bool = False) -> RunSummary:
@@ -93,6 +104,130 @@ def believable(*, is_complete: bool = False) -> RunSummary:
 def believable_pairs() -> tuple[PairView, ...]:
     """Pairs of the believable summary: every failure of its arms, and some that are no failure."""
     return tuple(_pairs(believable()))
+
+
+def gated() -> RunSummary:
+    """Gates, requests that must pass, human verdicts, rules, a finite log, a unit of its own."""
+    triage = _task(
+        "ticket-triage",
+        "classification",
+        PARITY,
+        "the label is the same after normalisation",
+        (
+            _with_gates("swift-lite", _SWIFT, (_VALID, _QUICK, _GERMAN), is_route=True),
+            _with_gates("mini-8b", _BY_GATE, (_VALID, _QUICK, _WORSE)),
+            _with_gates("nano", _MUST_FAIL, (_UNSEEN,)),
+        ),
+    )
+    triage = replace(
+        triage,
+        gates={
+            "valid": "more than 98% of answers are in the format that the request demands",
+            "quick": "more than 90% of calls take at most 2 seconds",
+            "german": "where metadata.language = DE: more than 85% of requests of this kind",
+        },
+        must_pass=(RequestId("req-00017"), RequestId("req-00317")),
+    )
+    moderation = _task(
+        "moderation",
+        "moderation",
+        NOISE_FLOOR,
+        "the verdict is the same",
+        (_with_gates("swift-lite", _FLOOR, (_FLOOR_GATE,), task="moderation", of=NOISE_FLOOR),),
+    )
+    replies = _arm("replies", "mini-8b", PREFERENCE, _plan_for(PREFERENCE, _MINI), (9.0, 1.0))
+    judged = replace(replies, agreement=AGREEMENT, labels_used=58, position=571)
+    summary = _run(
+        (triage, moderation, _task("replies", "generation", PREFERENCE, "judge", (judged,))),
+        why_incomplete=None,
+    )
+    return replace(
+        summary, target="log", unit="one request per session", rules=_rules(summary.tasks)
+    )
+
+
+def with_fixed_end(summary: RunSummary) -> RunSummary:
+    """Return the summary as if by a design that has no e-values."""
+    return replace(summary, design=FIXED, rules=())
+
+
+FIXED = "group-sequential, Pocock-like spending, 10 looks, fixed end"
+AGREEMENT = JudgeAgreement(
+    n=40,
+    share=0.85,
+    kappa=0.7654,
+    low=0.5812,
+    high=0.9496,
+    categories=(0.0, 0.5, 1.0),
+    confusion=((11, 1, 0), (2, 6, 1), (0, 2, 17)),
+)
+
+
+def gate(
+    name: str,
+    null: float,
+    numbers: tuple[int, float, float, float],
+    log_e: float,
+    *,
+    is_passed: bool = True,
+) -> GateDecision:
+    """Return a gate with (n, mean, low, high)."""
+    n, mean, low, high = numbers
+    return GateDecision(
+        name=name,
+        null=null,
+        n=n,
+        mean=mean,
+        low=low,
+        high=high,
+        log_e=log_e,
+        is_passed=is_passed,
+    )
+
+
+_VALID = gate("valid", 0.98, (192, 1.0, 0.98, 1.0), 4.2)
+_QUICK = gate("quick", 0.9, (192, 0.96875, 0.9124, 0.9931), 6.5)
+_GERMAN = gate("german", 0.85, (61, 0.983607, 0.8713, 0.9996), 5.1)
+_WORSE = gate("german", 0.85, (57, 0.666667, 0.4876, 0.8149), -9.0, is_passed=False)
+_UNSEEN = GateDecision(
+    name="valid", null=0.98, n=0, mean=None, low=0.0, high=1.0, log_e=0.0, is_passed=False
+)
+_FLOOR_GATE = gate("noise floor", 0.8, (288, 0.864583, 0.7921, 0.9187), 2.3, is_passed=False)
+
+
+def _with_gates(
+    candidate: str,
+    plan: "Plan",
+    gates: tuple[GateDecision, ...],
+    *,
+    task: str = "ticket-triage",
+    of: Estimand = PARITY,
+    is_route: bool = False,
+) -> ArmSummary:
+    arm = _arm(task, candidate, of, plan, (5.12, 0.71), is_route=is_route)
+    decision = replace(
+        arm.decision,
+        status=plan.status,
+        gates=gates,
+        log_e=min(arm.decision.log_e, *(one.log_e for one in gates)),
+    )
+    return replace(arm, decision=decision, position=decision.n)
+
+
+def _rules(tasks: tuple[TaskSummary, ...]) -> tuple[RuleView, ...]:
+    every = tuple(arm.decision for task in tasks for arm in task.arms)
+    arms = tuple(one.arm for one in every if one.status is Status.CERTIFIED)
+    lenient = (*arms, every[1].arm)
+    found = {"none": lenient, "bonferroni": (), "holm": arms[:1], "selected_e_bh": arms}
+    return tuple(
+        RuleView(
+            rule=rule,
+            guarantee=f"what {rule} promises",
+            is_used=rule == "selected_e_bh",
+            certified=certified,
+        )
+        for rule, certified in found.items()
+    )
 
 
 def with_savings(summary: RunSummary, saved: float | None, whole: float | None) -> RunSummary:
@@ -185,6 +320,17 @@ def hostile() -> tuple[RunSummary, tuple[PairView, ...]]:
         candidates={ModelName(attack): attack for attack in ATTACKS},
         judge=everywhere,
         family_statement=everywhere,
+        unit=everywhere,
+        design=everywhere,
+        rules=tuple(
+            RuleView(
+                rule=attack,
+                guarantee=attack,
+                is_used=False,
+                certified=tuple(task.arms[0].decision.arm for task in tasks),
+            )
+            for attack in ATTACKS
+        ),
         rejects=tuple(Reject(path=attack, line=1, reason=attack) for attack in ATTACKS),
     )
     return summary, tuple(_pairs(summary, text=everywhere))
@@ -234,6 +380,26 @@ _UNDECIDED = Plan(
     rates=(0.07, 0.9),
     reason="All 940 requests of the log that may be used are used up.",
 )
+_BY_GATE = replace(
+    _MINI,
+    status=Status.REJECTED,
+    reason="gate 'german': shown to be below its bar after 57 requests",
+)
+_MUST_FAIL = Plan(
+    status=Status.REJECTED,
+    n=0,
+    reason="falls short on request 'req-00317', which must pass",
+    failed_on=RequestId("req-00317"),
+)
+_FLOOR = Plan(
+    status=Status.INCONCLUSIVE,
+    n=288,
+    rates=(0.02, 0.9),
+    reason=(
+        "the log used up after 288 requests; the baseline is not shown to agree with itself on "
+        "more than 80%"
+    ),
+)
 _FUTILE_RATE = replace(_FUTILE, rates=(0.12, 0.0))
 _UNDECIDED_RATE = replace(_UNDECIDED, rates=(0.095, 0.0))
 _UNMEASURABLE = Plan(
@@ -279,8 +445,9 @@ def _unmeasurable_task() -> TaskSummary:
 
 def _hostile_task(name: str, candidate: str, text: str) -> TaskSummary:
     arm = _arm(name, candidate, PARITY, _SWIFT, (5.0, 0.1), is_route=True, blocked_by=text)
-    decision = replace(arm.decision, reason=text)
-    arm = replace(arm, decision=decision, qualifications=(text, name))
+    gates = (gate(text, 0.9, (9, 0.5, 0.2, 0.8), -3.0, is_passed=False),)
+    decision = replace(arm.decision, reason=text, gates=gates)
+    arm = replace(arm, decision=decision, qualifications=(text, name), agreement=AGREEMENT)
     task = _task(name, text, replace(PARITY, why=text), text, (arm,))
     return replace(
         task,
@@ -289,6 +456,8 @@ def _hostile_task(name: str, candidate: str, text: str) -> TaskSummary:
         order_hash=text,
         placebos=(_placebo(text, 0.1, is_below=False, note=candidate),),
         why_not_measurable=text,
+        gates={text: name},
+        must_pass=(RequestId(name), RequestId(text)),
     )
 
 
@@ -381,6 +550,7 @@ def _decision(arm: Arm, estimand: Estimand, plan: Plan) -> Decision:
         log_e_needed=math.log(1 / plan.level),
         p_value=round(min(1.0, math.exp(-max((p.log_e for p in path), default=0.0))), 8),
         path=path,
+        failed_on=plan.failed_on,
     )
 
 

@@ -1,9 +1,12 @@
 """Options that several commands share, and what they put into a configuration."""
 
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
+
+if TYPE_CHECKING:
+    from parity_eval.study import Study
 
 Out = Annotated[Path, typer.Option("--out", help="Folder that holds run folders.")]
 AsJson = Annotated[
@@ -14,6 +17,35 @@ Verbose = Annotated[
     bool, typer.Option("-v", "--verbose", help="A line on stderr for each decision as it falls.")
 ]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours (also: NO_COLOR).")]
+Config = Annotated[
+    Path | None,
+    typer.Argument(help="Configuration. Default: parity.yaml here, if --log is not given."),
+]
+Log = Annotated[
+    str | None, typer.Option("--log", help="Prompt log: .jsonl or .jsonl.gz, path or glob.")
+]
+Baseline = Annotated[str | None, typer.Option("--baseline", help="Model in production.")]
+Candidates = Annotated[
+    list[str] | None,
+    typer.Option("--candidate", help="Cheaper model, or a recording (.jsonl[.gz]). Repeat."),
+]
+Judge = Annotated[
+    str | None,
+    typer.Option("--judge", help="Model that compares free text, or recorded verdicts."),
+]
+Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only this task. Repeat.")]
+Alpha = Annotated[float | None, typer.Option(help="Bound on the error of the whole table. [0.05]")]
+Margin = Annotated[float | None, typer.Option(help="How much worse is still acceptable. [0.05]")]
+Bar = Annotated[float | None, typer.Option(help="Parity rate to beat. [auto]")]
+Seed = Annotated[int | None, typer.Option(help="Seed of the order of requests. [1]")]
+MaxSamples = Annotated[
+    int | None, typer.Option("--max-samples", help="Most requests per arm. [2000]")
+]
+MaxCost = Annotated[float | None, typer.Option("--max-cost", help="Hard limit in US dollars.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Only logged and recorded answers.")]
+StudyOut = Annotated[
+    Path | None, typer.Option("--out", help="Folder that holds run folders. [reports]")
+]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, as `run` printed it.")]
 
 Settings: TypeAlias = dict[tuple[str, ...], Any]
@@ -26,6 +58,38 @@ def chosen(**given: object) -> Settings:
         **given: Place, with `__` between its parts, and value; None: not given.
     """
     return {tuple(place.split("__")): value for place, value in given.items() if value is not None}
+
+
+def study(
+    config: Path | None,
+    settings: Settings,
+    *,
+    candidates: list[str] | None,
+    judge: str | None,
+    tasks: list[str] | None,
+) -> "Study":
+    """Read the study that a file, flags, or both describe.
+
+    Args:
+        config: Configuration; None: `parity.yaml` here, unless the flags name a log.
+        settings: Flags, by their place in a configuration.
+        candidates: Models or recordings.
+        judge: Model, or recorded verdicts.
+        tasks: The only tasks to take.
+
+    Raises:
+        ConfigError: what they describe is no study.
+    """
+    from parity_eval.config import read
+
+    is_flags_alone = config is None and ("log", "path") in settings
+    return read(
+        None if is_flags_alone else config or Path("parity.yaml"),
+        settings,
+        candidates=candidates or [],
+        judge=judge,
+        tasks=tasks or [],
+    )
 
 
 def absolute(path: str | None) -> str | None:

@@ -1,6 +1,5 @@
 """`parity-eval run`: evaluate a study, or go on with its unfinished run."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,53 +10,28 @@ from parity_eval.cli.boundary import guarded
 
 @guarded
 def run(
-    config: Annotated[
-        Path | None,
-        typer.Argument(help="Configuration. Default: parity.yaml here, if --log is not given."),
-    ] = None,
-    log: Annotated[
-        str | None, typer.Option("--log", help="Prompt log: .jsonl or .jsonl.gz, path or glob.")
-    ] = None,
-    baseline: Annotated[str | None, typer.Option("--baseline", help="Model in production.")] = None,
-    candidate: Annotated[
-        list[str] | None,
-        typer.Option("--candidate", help="Cheaper model, or a recording (.jsonl[.gz]). Repeat."),
-    ] = None,
-    judge: Annotated[
-        str | None,
-        typer.Option("--judge", help="Model that compares free text, or recorded verdicts."),
-    ] = None,
-    task: Annotated[
-        list[str] | None, typer.Option("--task", help="Only this task. Repeat.")
-    ] = None,
-    alpha: Annotated[
-        float | None, typer.Option(help="Bound on the error of the whole table. [0.05]")
-    ] = None,
-    margin: Annotated[
-        float | None, typer.Option(help="How much worse is still acceptable. [0.05]")
-    ] = None,
-    bar: Annotated[float | None, typer.Option(help="Parity rate to beat. [auto]")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the order of requests. [1]")] = None,
-    max_samples: Annotated[
-        int | None, typer.Option("--max-samples", help="Most requests per arm. [2000]")
-    ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option("--max-cost", help="Hard limit in US dollars.")
-    ] = None,
+    config: options.Config = None,
+    log: options.Log = None,
+    baseline: options.Baseline = None,
+    candidate: options.Candidates = None,
+    judge: options.Judge = None,
+    task: options.Tasks = None,
+    alpha: options.Alpha = None,
+    margin: options.Margin = None,
+    bar: options.Bar = None,
+    seed: options.Seed = None,
+    max_samples: options.MaxSamples = None,
+    max_cost: options.MaxCost = None,
     concurrency: Annotated[int | None, typer.Option(help="Calls in flight. [32]")] = None,
     missing: Annotated[
         str | None,
         typer.Option(help="wait: an arm stops at a missing answer; fail: it counts against it."),
     ] = None,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Only logged and recorded answers.")
-    ] = False,
+    offline: options.Offline = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Spend up to the worst case without asking.")
     ] = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder that holds run folders. [reports]")
-    ] = None,
+    out: options.StudyOut = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -75,10 +49,9 @@ def run(
     """
     from parity_eval.cli.execute import execute
     from parity_eval.cli.progress import Progress
-    from parity_eval.config import read
 
-    study = read(
-        None if log and config is None else config or Path("parity.yaml"),
+    study = options.study(
+        config,
         options.chosen(
             log__path=options.absolute(log),
             baseline__model=baseline,
@@ -93,9 +66,9 @@ def run(
             offline=offline or None,
             out=options.absolute(str(out)) if out else None,
         ),
-        candidates=candidate or [],
+        candidates=candidate,
         judge=judge,
-        tasks=task or [],
+        tasks=task,
     )
     progress = Progress(is_quiet=quiet or as_json, is_verbose=verbose, no_color=no_color)
     execute(study, progress, as_json=as_json, no_color=no_color, yes=yes)

@@ -29,6 +29,8 @@ def show(
     """Show one run's decisions."""
     from parity_eval import codec
     from parity_eval.cli.execute import show_summary
+    from parity_eval.cli.progress import console
+    from parity_eval.reporters.terminal import details
     from parity_eval.workflows.report import load
 
     summary = load(run)
@@ -36,3 +38,4 @@ def show(
         sys.stdout.write(codec.pretty(summary))
     else:
         show_summary(summary, {}, no_color=no_color)
+        console(no_color=no_color).print(details(summary), end="")

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,14 +17,17 @@ from parity_eval.config.shape import (
     VERSION,
     BaselinePart,
     FilePart,
+    GatePart,
     JudgePart,
     LabelsPart,
     ModelPart,
     TaskPart,
+    is_field,
     siblings,
 )
 from parity_eval.errors import ConfigError, InputError, nearest
 from parity_eval.records import (
+    FLOOR_GATE,
     EstimandName,
     JsonValue,
     ModelName,
@@ -36,6 +39,7 @@ from parity_eval.records import (
 from parity_eval.rules import Rule
 from parity_eval.study import (
     BaselineSpec,
+    GateSpec,
     JudgeSpec,
     LabelSpec,
     LogSpec,
@@ -235,6 +239,7 @@ class _Builder:
                 alpha=test.alpha, beta=test.beta, bar=test.bar, margin=test.margin,
                 estimand=test.estimand, max_samples=test.max_samples, min_n=test.min_n,
                 family=test.family, seed=test.seed, max_excluded=test.max_excluded,
+                target=test.target, cluster=test.cluster, design=test.design, looks=test.looks,
             ),
             tasks=tuple(
                 self._task(name, task or TaskPart(), test.estimand)
@@ -295,6 +300,7 @@ class _Builder:
             spec=self._model(part, ("baseline",)),
             source="replay" if part.model == "recorded" else part.source,
             second=self._second(part),
+            second_share=part.second.share if part.second else None,
         )
 
     def _second(self, part: BaselinePart) -> ModelSpec | None:
@@ -314,15 +320,19 @@ class _Builder:
             rubric=part.rubric,
             orders=part.orders,
             allow_self_preference=part.allow_self_preference,
+            labels=self._labels(part.labels, ("judge", "labels")),
+            label_share=part.labels.share if part.labels else 1.0,
         )
 
-    def _labels(self, part: LabelsPart | None) -> LabelSpec | None:
+    def _labels(
+        self, part: LabelsPart | None, path: yaml_lines.Path = ("labels",)
+    ) -> LabelSpec | None:
         if part is None:
             return None
         for text, value in part.values.items():
             if not 0 <= value <= 1:
                 self.problems.append(
-                    (("labels", "values", text), f"{value} given, must be >= 0 and <= 1")
+                    ((*path, "values", text), f"{value} given, must be >= 0 and <= 1")
                 )
         return LabelSpec(path=self._path(part.path), values=part.values, column=part.column)
 
@@ -332,18 +342,65 @@ class _Builder:
         path = ("tasks", name)
         if not name.strip():
             self.problems.append((path, "a task needs a name"))
-        for key in task.match:
-            if key not in MATCH_FIELDS and not key.startswith("metadata."):
-                hint = nearest(key, (*MATCH_FIELDS, "metadata.KEY"))
-                self.problems.append(((*path, "match", key), f"unknown field; {hint}"))
-        rule, scorers = self._rule(task.parity, (*path, "parity"))
+        self._fields(task.match, (*path, "match"))
+        if task.reference is not None:
+            self._fields([task.reference], (*path, "reference"), known=())
+        named = task.estimand or estimand
+        if task.quality is not None:
+            if task.parity is not None:
+                self.problems.append(((*path, "quality"), "beside `parity`; keep one of the two"))
+            if task.estimand not in (None, "auto", "quality"):
+                self.problems.append(((*path, "quality"), f"beside `estimand: {task.estimand}`"))
+            named = "quality"
+        key = "parity" if task.quality is None else "quality"
+        rule, scorers = self._rule(getattr(task, key), (*path, key))
         return TaskSpec(
             name=TaskName(name), match=task.match, kind=task.kind,
-            estimand=task.estimand or estimand,
+            estimand=named,
             bar=task.bar, margin=task.margin, rule=rule, scorers=scorers,
             schema=self._schema(task.schema_, (*path, "schema")),
             acknowledge=tuple(RequestId(item) for item in task.acknowledge),
+            gates=tuple(
+                self._gate(gate, part, (*path, "gates", gate)) for gate, part in task.gates.items()
+            ),
+            must_pass=tuple(RequestId(item) for item in task.must_pass),
+            reference=task.reference,
         )  # fmt: skip
+
+    def _gate(self, name: str, part: GatePart, path: yaml_lines.Path) -> GateSpec:
+        """Return a gate; what does not belong to its check is told rather than ignored."""
+        if name == FLOOR_GATE or not name.strip():
+            self.problems.append((path, "the name is taken; give the gate another"))
+        self._fields(part.match, (*path, "match"), known=(*MATCH_FIELDS, "answer"))
+        takes = {
+            "format": {"bar"}, "speed": {"bar", "seconds"}, "slice": {"bar", "margin", "match"},
+        }[part.check]  # fmt: skip
+        given = {key for key in ("bar", "margin", "seconds", "match") if getattr(part, key)}
+        for key in sorted(given - takes):
+            self.problems.append(((*path, key), f"a gate that checks {part.check} has no {key!r}"))
+        for key in sorted({"seconds", "match"} & takes - given):
+            self.problems.append(((*path, "check"), f"{part.check} needs `{key}`"))
+        return GateSpec(
+            name=name,
+            check=part.check,
+            bar=part.bar,
+            margin=part.margin,
+            seconds=part.seconds,
+            match=part.match,
+        )
+
+    def _fields(
+        self,
+        fields: Iterable[str],
+        path: yaml_lines.Path,
+        *,
+        known: Sequence[str] = MATCH_FIELDS,
+    ) -> None:
+        """Tell of fields that no log entry has."""
+        for key in fields:
+            if not is_field(key, known=known):
+                hint = nearest(key, (*known, "metadata.KEY"))
+                self.problems.append(((*path, key), f"unknown field; {hint}"))
 
     def _rule(
         self, given: JsonValue, path: yaml_lines.Path

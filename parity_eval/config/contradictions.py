@@ -1,6 +1,8 @@
 """What is wrong with a study although each of its parts is right."""
 
+from parity_eval.config.shape import MATCH_FIELDS, is_field
 from parity_eval.contestants import contestant, self_preference_message
+from parity_eval.errors import nearest
 from parity_eval.records import Score
 from parity_eval.rules import Decided, evaluate, names
 from parity_eval.study import Study, TaskSpec
@@ -14,6 +16,7 @@ def contradictions(study: Study) -> list[tuple[Path, str]]:
         *_judge_problems(study),
         *(problem for task in study.tasks for problem in _task_problems(study, task)),
         *_estimand_problems(study, study.test.estimand, ("test",)),
+        *_test_problems(study),
     ]
 
 
@@ -69,13 +72,19 @@ def _judge_problems(study: Study) -> list[tuple[Path, str]]:
 def _task_problems(study: Study, task: TaskSpec) -> list[tuple[Path, str]]:
     path = ("tasks", task.name)
     problems: list[tuple[Path, str]] = []
-    needs_judge = task.rule is not None and "judge" in {s.scorer for s in task.scorers}
+    asked = {s.scorer for s in task.scorers} & {"judge", "rating"}
+    needs_judge = task.rule is not None and bool(asked)
     if needs_judge and study.judge is None:
         problems.append((path, "asks a judge, but the configuration has no `judge`"))
     if task.estimand != study.test.estimand:
         problems += _estimand_problems(study, task.estimand, path)
     if task.estimand not in ("parity", "auto") and task.bar is not None:
         problems.append(((*path, "bar"), f"{task.estimand} takes a margin, not a bar"))
+    problems += _bar_problems(study, task.bar, path)
+    problems += _gate_problems(study, task)
+    if needs_judge and task.estimand == "noise_floor" and study.judge and study.judge.labels:
+        text = "human labels cannot correct the judge here; use parity or preference, or remove "
+        problems.append(((*path, "estimand"), f"{text}`judge.labels`"))
     if task.rule is not None and _similarity_alone(task):
         problems.append(
             (
@@ -89,11 +98,54 @@ def _task_problems(study: Study, task: TaskSpec) -> list[tuple[Path, str]]:
     return problems
 
 
+def _bar_problems(study: Study, bar: float | None, path: Path) -> list[tuple[Path, str]]:
+    if bar is None or bar < 1 or study.test.target == "log":
+        return []
+    text = (
+        "1 given, must be < 1: no number of answers proves a rate of 1. With 300 answers all at "
+        "parity the best bar that can be certified is 0.99 (alpha ** (1 / 300)); `target: log` can "
+        "show 1 for the requests of this log, if it asks all of them"
+    )
+    return [((*path, "bar"), text)]
+
+
+def _test_problems(study: Study) -> list[tuple[Path, str]]:
+    """Say what the test's parameters do not allow together."""
+    test, judge, base = study.test, study.judge, study.baseline
+    problems = _bar_problems(study, test.bar, ("test",))
+    if test.cluster_field is not None and not is_field(test.cluster_field):
+        text = (
+            f"unknown field; {nearest(test.cluster_field, (*MATCH_FIELDS, 'metadata.KEY', 'none'))}"
+        )
+        problems.append((("test", "cluster"), text))
+    if test.target == "log":
+        if test.design != "sequential":
+            text = "designs with a fixed end speak of traffic; remove one of `design` and `target`"
+            problems.append((("test", "design"), text))
+        text = "must be 1 with `target: log`, which draws from the log only and not from the draw"
+        if base.second_share not in (None, 1):
+            problems.append((("baseline", "second", "share"), text))
+        if judge and judge.labels and judge.label_share != 1:
+            problems.append((("judge", "labels", "share"), text))
+    return problems
+
+
+def _gate_problems(study: Study, task: TaskSpec) -> list[tuple[Path, str]]:
+    """Say which gates cannot be known before the candidate answers."""
+    return [
+        (
+            ("tasks", task.name, "gates", gate.name, "match", "answer"),
+            "needs the logged answers of the baseline; `baseline.source` is replay",
+        )
+        for gate in task.gates
+        if "answer" in gate.match and study.baseline.source == "replay"
+    ]
+
+
 def _estimand_problems(study: Study, estimand: str, path: Path) -> list[tuple[Path, str]]:
     """Say what an estimand lacks, where it is named."""
     lacks = {
         "preference": study.judge is None and "a `judge`",
-        "quality": study.labels is None and "`labels`",
         "noise_floor": study.baseline.second is None
         and "second answers of the baseline: set `baseline.second`",
     }.get(estimand)

@@ -1,5 +1,6 @@
 """The shape of a configuration file: keys, types and ranges. Only here does pydantic appear."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -8,6 +9,11 @@ from parity_eval.records import EstimandName, Kind
 
 VERSION = 1
 MATCH_FIELDS = ("task", "model", "user", "session", "tag", "system_prompt")
+
+
+def is_field(name: str, *, known: Sequence[str] = MATCH_FIELDS) -> bool:
+    """Whether log entries have a field of this name."""
+    return name in known or name.startswith("metadata.")
 
 
 def _open_unit(value: object) -> object:
@@ -19,12 +25,10 @@ def _open_unit(value: object) -> object:
 def _bar(value: object) -> object:
     if value == "auto":
         return None
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 1:
-        raise ValueError(
-            f"{value} given, must be < 1: no number of answers proves a rate of 1. With 300 "
-            "answers all at parity the best bar that can be certified is 0.99 (alpha ** (1 / 300))"
-        )
-    return _open_unit(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        # 1 is left to the check of the whole: a census of the log can show it.
+        return value if value == 1 else _open_unit(value)
+    return value
 
 
 Fraction = Annotated[float, BeforeValidator(_open_unit)]
@@ -58,19 +62,17 @@ class ModelPart(Part):
     transport: Literal["auto", "litellm", "direct"] = "auto"
 
 
+class SecondPart(ModelPart):
+    """Who gives the baseline's second answers, and how many of them."""
+
+    share: float | None = Field(default=None, ge=0.1, le=1)
+
+
 class BaselinePart(ModelPart):
     """The model in production; `second` gives its second answers."""
 
     source: Literal["logged", "replay"] = "logged"
-    second: ModelPart | None = None
-
-
-class JudgePart(ModelPart):
-    """Who compares free text."""
-
-    rubric: str | None = None
-    orders: Literal["both", "any"] = "both"
-    allow_self_preference: bool = False
+    second: SecondPart | None = None
 
 
 class LabelsPart(Part):
@@ -79,6 +81,21 @@ class LabelsPart(Part):
     path: str
     values: dict[str, float] = {}
     column: str = "label"
+
+
+class JudgeLabelsPart(LabelsPart):
+    """Human verdicts on judged pairs, and how many of them there are to be."""
+
+    share: float = Field(default=0.25, ge=0.1, le=1)
+
+
+class JudgePart(ModelPart):
+    """Who compares free text."""
+
+    rubric: str | None = None
+    orders: Literal["both", "any"] = "both"
+    allow_self_preference: bool = False
+    labels: JudgeLabelsPart | None = None
 
 
 class LogPart(Part):
@@ -102,6 +119,20 @@ class TestPart(Part):
     family: Literal["fdr", "fwer"] = "fdr"
     seed: int = Field(default=1, ge=0)
     max_excluded: float = Field(default=0.05, ge=0, le=1)
+    target: Literal["traffic", "log"] = "traffic"
+    cluster: str | None = None
+    design: Literal["sequential", "budget", "obrien_fleming", "pocock", "fixed"] = "sequential"
+    looks: int = Field(default=10, ge=1)
+
+
+class GatePart(Part):
+    """One more condition for a certificate."""
+
+    check: Literal["format", "speed", "slice"]
+    bar: Fraction | None = None
+    margin: Fraction | None = None
+    seconds: float | None = Field(default=None, gt=0)
+    match: dict[str, str] = {}
 
 
 class TaskPart(Part):
@@ -115,6 +146,10 @@ class TaskPart(Part):
     parity: Any = None
     schema_: str | dict[str, Any] | None = Field(default=None, alias="schema")
     acknowledge: list[str] = []
+    quality: Any = None
+    reference: str | None = None
+    gates: dict[str, GatePart] = {}
+    must_pass: list[str] = []
 
 
 class BudgetPart(Part):
@@ -155,7 +190,7 @@ def siblings(path: tuple[int | str, ...]) -> list[str]:
     named: dict[str, type[BaseModel]] = {
         "log": LogPart, "baseline": BaselinePart, "candidates": ModelPart, "judge": JudgePart,
         "labels": LabelsPart, "test": TestPart, "budget": BudgetPart, "replay": ReplayPart,
-        "tasks": TaskPart, "second": ModelPart, "price": PricePart,
+        "tasks": TaskPart, "second": SecondPart, "price": PricePart, "gates": GatePart,
     }  # fmt: skip
     for part in path[:-1]:
         model = named.get(str(part), model)

@@ -1,16 +1,19 @@
 """One table for a pull request: the decisions of a run on one screen, in GitHub's Markdown."""
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice
+from typing import ClassVar, TypeAlias
 
-from parity_eval import figures
+from parity_eval import figures, findings
 from parity_eval.summary import ArmSummary, PairView, RunSummary, TaskSummary
+
+_Row: TypeAlias = tuple[TaskSummary, ArmSummary]
 
 _MOST_ROWS = 40
 _MOST_CHARACTERS = 50_000
 """Of the table; a comment on GitHub holds 65,536."""
+_MOST_NAMES = 20
 _NAME_LIMIT = 60
 _TEXT_LIMIT = 300
 
@@ -19,6 +22,17 @@ _HEADER = (
     "| cost per 1k | saving | route |\n"
     "| --- | --- | --- | --- | --- | ---: | --- | ---: | --- |\n"
 )
+
+_GATES = (
+    "| task | candidate | gate | demands | mean (confidence sequence), n | e-value | outcome |\n"
+    "| --- | --- | --- | --- | --- | ---: | --- |\n"
+)
+_AGREEMENT = (
+    "| task | candidate | equal verdicts | Cohen's kappa | judge: number and verdict of humans "
+    "| labels used |\n"
+    "| --- | --- | --- | --- | --- | ---: |\n"
+)
+_RULES = "| rule | what it promises | certified | which |\n| --- | --- | ---: | --- |\n"
 
 _SYNTAX = re.compile(r"[\\`*_\[\]<>#|~&@:$]|www\.")
 
@@ -35,19 +49,22 @@ class Markdown:
             ((task, arm) for task in summary.tasks for arm in task.arms),
             key=lambda row: (not row[1].is_route, figures.status_rank(row[1].decision.status)),
         )
-        table = tuple(_fitting(_row(task, arm, summary) for task, arm in rows))
+        table = tuple(
+            _fitting((_row(task, arm, summary) for task, arm in rows), _MOST_CHARACTERS, _MOST_ROWS)
+        )
+        room = _MOST_CHARACTERS - sum(map(len, table))
         parts = ["\n".join(_head(summary)), ""]
         if table:
             parts.append(_HEADER + "".join(table))
         if len(rows) > len(table):
             left_out = figures.counted(len(rows) - len(table), "more decision")
             parts += [f"{left_out} in the HTML report.", ""]
+        parts += _sections(summary, rows, room)
         return "\n".join([*parts, *_foot(summary)]) + "\n"
 
 
-def _fitting(rows: Iterable[str]) -> Iterator[str]:
-    room = _MOST_CHARACTERS
-    for row in islice(rows, _MOST_ROWS):
+def _fitting(rows: Iterable[str], room: int, most: int) -> Iterator[str]:
+    for row in islice(rows, most):
         room -= len(row)
         if room < 0:
             return
@@ -61,14 +78,19 @@ def _head(summary: RunSummary) -> Iterator[str]:
         yield f"> **This run is incomplete:** {_text(summary.why_incomplete or 'reason unknown')}"
         yield ""
     n_moved = sum(arm.is_route for task in summary.tasks for arm in task.arms)
+    for name, words in findings.terms(summary):
+        yield f"{name}: {_text(words)}"
+        yield ""
     tasks = figures.counted(summary.n_tasks, "task")
     yield f"**{n_moved} of {tasks} can move.** {_text(figures.saving(summary))}"
 
 
 def _row(task: TaskSummary, arm: ArmSummary, summary: RunSummary) -> str:
     decision, money = arm.decision, arm.money
-    needed = figures.e_value(decision.log_e_needed)
-    evidence = f"{figures.e_value(decision.log_e)} ({needed})" if decision.n else "none"
+    evidence = "none"
+    if decision.n and findings.has_e_values(summary):
+        needed = figures.e_value(decision.log_e_needed)
+        evidence = f"{figures.e_value(decision.log_e)} ({needed})"
     cells = (
         _name(task.name),
         _name(decision.arm.candidate),
@@ -85,9 +107,88 @@ def _row(task: TaskSummary, arm: ArmSummary, summary: RunSummary) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
+def _sections(summary: RunSummary, rows: Sequence[_Row], room: int) -> Iterator[str]:
+    """Yield what some runs have besides decisions, as far as there is room for it."""
+    arms = [
+        ("Gates", _GATES, tuple(chain.from_iterable(_gates(summary, *row) for row in rows)), ""),
+        (
+            "Judge against humans",
+            _AGREEMENT,
+            tuple(_agreement(task, arm) for task, arm in rows if arm.agreement),
+            findings.AGREEMENT_NOTE,
+        ),
+        (
+            "What each rule would have decided",
+            _RULES,
+            tuple(map(_rule, findings.rules(summary))),
+            findings.RULES_NOTE,
+        ),
+    ]
+    for title, header, lines, note in arms:
+        if not lines:
+            continue
+        shown = tuple(_fitting(lines, room, _MOST_ROWS))
+        room -= sum(map(len, shown))
+        yield f"#### {title}\n"
+        if shown:
+            yield header + "".join(shown)
+        if len(lines) > len(shown):
+            left_out = figures.counted(len(lines) - len(shown), "more row")
+            yield f"{left_out} in the HTML report.\n"
+        if note:
+            yield f"{note}\n"
+
+
+def _gates(summary: RunSummary, task: TaskSummary, arm: ArmSummary) -> Iterator[str]:
+    names = (_name(task.name), _name(arm.decision.arm.candidate))
+    for gate in findings.gates(summary, task, arm):
+        outcome = gate.outcome if gate.is_passed else f"**{gate.outcome}**"
+        cells = (_name(gate.name), _text(gate.demand), _text(gate.result), gate.evidence, outcome)
+        yield f"| {' | '.join((*names, *cells))} |\n"
+    requests = findings.must_pass(task, arm.decision)
+    for outcome, group in groupby(requests, key=lambda one: one.outcome):
+        which = tuple(group)
+        words = f"**{outcome}**" if which[0].is_failed else outcome
+        cells = ("must pass", f"requests {_listed(one.request for one in which)}", "", "", words)
+        yield f"| {' | '.join((*names, *cells))} |\n"
+
+
+def _agreement(task: TaskSummary, arm: ArmSummary) -> str:
+    if arm.agreement is None:
+        return ""
+    agreed = findings.agreement(task, arm.agreement)
+    table = "; ".join(
+        f"{judged}: "
+        + ", ".join(f"{n} {human}" for n, human in zip(row, agreed.verdicts, strict=True))
+        for judged, row in zip(agreed.verdicts, agreed.rows, strict=True)
+    )
+    cells = (
+        _name(task.name),
+        _name(arm.decision.arm.candidate),
+        agreed.equal,
+        f"{agreed.kappa} ({agreed.kappa_note})",
+        table,
+        figures.count(arm.labels_used),
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _rule(rule: findings.Rule) -> str:
+    name = f"**{_text(rule.name)}** (used)" if rule.is_used else _text(rule.name)
+    which = _listed(rule.arms)
+    return f"| {name} | {_text(rule.guarantee)} | {figures.count(len(rule.arms))} | {which} |\n"
+
+
+def _listed(texts: Iterable[str]) -> str:
+    names = tuple(texts)
+    more = f" and {figures.count(len(names) - _MOST_NAMES)} more"
+    listed = ", ".join(map(_name, names[:_MOST_NAMES])) or "none"
+    return listed + more * (len(names) > _MOST_NAMES)
+
+
 def _foot(summary: RunSummary) -> Iterator[str]:
     yield _text(summary.family_statement)
-    yield "Only *rejected* means shown to be below the bar; no other decision says so."
+    yield f"Only *rejected* means {findings.rejected_means(summary)}; no other decision says so."
     yield ""
     yield (
         f"<sub>run {_name(summary.run_id)}, study {_name(summary.study_hash[:12])}, "

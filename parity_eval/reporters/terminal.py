@@ -1,12 +1,14 @@
 """The decisions of a run in a terminal of 80 columns or more. Used by the command line only."""
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from parity_eval import figures
+from parity_eval import figures, findings
 from parity_eval.records import Decision, Estimand, Status
 from parity_eval.summary import ArmSummary, RunSummary, TaskSummary
 
@@ -32,6 +34,10 @@ _COLUMNS = (
 )
 _WIDEST_RESULT = 28
 _WIDEST_NAME = 60
+_MOST_NAMES = 12
+_INDENT = 4
+_GATE_WIDTHS, _NUMBERS = (13, 19, 6, 26, 7), (2, 4)
+"""Columns of a gate: name, outcome, n, result, e-value; with the indent 79."""
 
 
 def decision_table(summary: RunSummary, width: int = WIDTH) -> RenderableType:
@@ -45,13 +51,16 @@ def decision_table(summary: RunSummary, width: int = WIDTH) -> RenderableType:
         >>> rich.console.Console().print(decision_table(summary))  # doctest: +SKIP
     """
     widths = _widths(summary, width)
-    blocks: list[RenderableType] = [_table((), widths)] if summary.tasks else []
+    blocks: list[RenderableType] = [
+        Text(f"{name}: {figures.one_line(words, 300)}") for name, words in findings.terms(summary)
+    ]
+    blocks += [_titles(widths)] if summary.tasks else []
     for task in summary.tasks:
         blocks.append(_heading(task))
         if task.why_not_measurable:
             why = figures.one_line(task.why_not_measurable, 300)
             blocks.append(Text(f"  not measurable: {why}", style="magenta"))
-        blocks.append(_table(task.arms, widths, task.estimand))
+        blocks += _arms(summary, task, widths)
     return Group(*blocks) if blocks else Text("No task, so nothing was decided.")
 
 
@@ -74,6 +83,18 @@ def closing_lines(summary: RunSummary, written: Mapping[str, str]) -> tuple[Text
     )
 
 
+def details(summary: RunSummary) -> RenderableType:
+    """Return what `show` adds: gates, the judge against humans, and the rules for many tests.
+
+    Args:
+        summary: The run.
+
+    Returns:
+        Blocks for 80 columns or more; an empty one where a run has none of these.
+    """
+    return Group(*_gate_details(summary), *_agreement_details(summary), *_rule_details(summary))
+
+
 def _heading(task: TaskSummary) -> Text:
     text = Text(figures.one_line(task.name, 40), style="bold")
     what = f"  {figures.measure_name(task.estimand)}, bar {figures.bar(task.estimand)}"
@@ -93,10 +114,29 @@ def _widths(summary: RunSummary, width: int) -> dict[str, int]:
     return widths
 
 
-def _table(
-    arms: tuple[ArmSummary, ...], widths: Mapping[str, int], estimand: Estimand | None = None
-) -> Table:
-    """Return the rows of a task; without an estimand, the titles of all columns."""
+def _arms(
+    summary: RunSummary, task: TaskSummary, widths: Mapping[str, int]
+) -> Iterator[RenderableType]:
+    """Yield the rows of a task, with what there is to say below some of them."""
+    table = _grid(widths)
+    for arm in task.arms:
+        table.add_row(*_cells(summary, arm, task.estimand))
+        notes = tuple(_notes(task, arm))
+        if notes:
+            yield table
+            yield from (_indented(Text(note), _INDENT) for note in notes)
+            table = _grid(widths)
+    if table.row_count:
+        yield table
+
+
+def _titles(widths: Mapping[str, int]) -> Table:
+    table = _grid(widths)
+    table.add_row("", *(Text(title, style="dim") for title, _, _ in _COLUMNS))
+    return table
+
+
+def _grid(widths: Mapping[str, int]) -> Table:
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(width=1)
     for title, _, justify in _COLUMNS:
@@ -104,15 +144,10 @@ def _table(
         table.add_column(
             title, width=widths[title], justify="left" if is_left else "right", overflow="fold"
         )
-    if estimand is None:
-        table.add_row("", *(Text(title, style="dim") for title, _, _ in _COLUMNS))
-        return table
-    for arm in arms:
-        table.add_row(*_cells(arm, estimand))
     return table
 
 
-def _cells(arm: ArmSummary, estimand: Estimand) -> Iterator[Text]:
+def _cells(summary: RunSummary, arm: ArmSummary, estimand: Estimand) -> Iterator[Text]:
     decision = arm.decision
     style = _STYLES[decision.status]
     yield Text("*" if arm.is_route else "", style="bold green")
@@ -120,8 +155,30 @@ def _cells(arm: ArmSummary, estimand: Estimand) -> Iterator[Text]:
     yield Text(figures.status_name(decision.status), style=style)
     yield Text(figures.count(decision.n))
     yield Text(_result(decision, estimand))
-    yield Text(figures.e_value(decision.log_e) if decision.n else "")
+    yield Text(findings.e_value(summary, decision.log_e) if decision.n else "")
     yield Text(figures.share_saved(arm.money.saving_share).replace(figures.UNKNOWN, "?"))
+
+
+def _notes(task: TaskSummary, arm: ArmSummary) -> Iterator[str]:
+    """Yield lines for below an arm; none where it has nothing but the built-in gate, passed."""
+    decision = arm.decision
+    reason = figures.one_line(decision.reason, 300)
+    if not decision.n:
+        is_unsaid = decision.status is Status.NOT_MEASURABLE and not task.why_not_measurable
+        if is_unsaid or findings.is_rejected_otherwise(task, decision):
+            yield reason
+        return
+    n_gates, n_passed = len(decision.gates), sum(gate.is_passed for gate in decision.gates)
+    parts = []
+    if n_gates and (task.gates or n_passed < n_gates):
+        parts.append(f"gates {n_passed}/{n_gates}")
+    if task.must_pass:
+        parts.append(f"must pass {len(task.must_pass)}/{len(task.must_pass)}")
+    if parts:
+        yield ", ".join(parts) + f"; {reason}" * (n_passed < n_gates)
+    if arm.agreement:
+        agreed = findings.agreement(task, arm.agreement)
+        yield f"judge and humans equal on {agreed.equal}, kappa {agreed.kappa}"
 
 
 def _result(decision: Decision, estimand: Estimand) -> str:
@@ -174,3 +231,119 @@ def _money(summary: RunSummary) -> Iterator[Text]:
 def _paths(written: Mapping[str, str]) -> Iterator[Text]:
     for what, path in written.items():
         yield Text(f"{what}: {figures.visible(path)}")
+
+
+def _gate_details(summary: RunSummary) -> Iterator[RenderableType]:
+    blocks: list[RenderableType] = []
+    for task in summary.tasks:
+        arms = [block for arm in task.arms for block in _gates_of(summary, task, arm)]
+        if arms:
+            blocks.append(Text(figures.one_line(task.name, 76)))
+            demands = findings.demands(task)
+            blocks += [
+                _indented(
+                    Text(f"{figures.one_line(name)}: {figures.one_line(demand, 300)}", style="dim"),
+                    2,
+                )
+                for name, demand in demands
+            ]
+            blocks += arms
+    if blocks:
+        yield Text("\nGates", style="bold")
+        yield from blocks
+
+
+def _gates_of(summary: RunSummary, task: TaskSummary, arm: ArmSummary) -> Iterator[RenderableType]:
+    gates = findings.gates(summary, task, arm)
+    requests = findings.must_pass(task, arm.decision)
+    if gates or requests:
+        name = figures.one_line(arm.decision.arm.candidate, 60)
+        status = figures.status_name(arm.decision.status)
+        yield _indented(Text.assemble(f"{name}  ", (status, _STYLES[arm.decision.status])), 2)
+    if gates:
+        yield _gate_table(gates)
+    yield from (_indented(line, _INDENT) for line in _must_pass_lines(requests))
+
+
+def _gate_table(gates: tuple[findings.Gate, ...]) -> Table:
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(width=_INDENT - 1)
+    for place, width in enumerate(_GATE_WIDTHS):
+        is_number = place in _NUMBERS
+        table.add_column(width=width, justify="right" if is_number else "left", overflow="fold")
+    for gate in gates:
+        tone = "green" if gate.is_passed else "red" if gate.is_below else "yellow"
+        table.add_row(
+            "",
+            Text(figures.one_line(gate.name)),
+            Text(gate.outcome, style=tone),
+            figures.count(gate.n),
+            Text(gate.short),
+            gate.evidence,
+        )
+    return table
+
+
+def _must_pass_lines(requests: tuple[findings.MustPass, ...]) -> Iterator[Text]:
+    for outcome, group in groupby(requests, key=lambda one: one.outcome):
+        names = [figures.one_line(one.request, 60) for one in group]
+        more = f" and {figures.count(len(names) - _MOST_NAMES)} more"
+        yield Text(
+            f"must pass, {outcome}: {', '.join(names[:_MOST_NAMES])}"
+            f"{more * (len(names) > _MOST_NAMES)}"
+        )
+
+
+def _agreement_details(summary: RunSummary) -> Iterator[RenderableType]:
+    blocks: list[RenderableType] = []
+    for task in summary.tasks:
+        for arm in task.arms:
+            if arm.agreement is None:
+                continue
+            agreed = findings.agreement(task, arm.agreement)
+            blocks += [
+                Text(figures.one_line(str(arm.decision.arm), 76)),
+                _indented(Text(f"equal verdicts: {agreed.equal}"), 2),
+                _indented(Text(f"Cohen's kappa: {agreed.kappa} ({agreed.kappa_note})"), 2),
+                _indented(Text(f"human verdicts used: {figures.count(arm.labels_used)}"), 2),
+                _confusion(agreed),
+            ]
+    if blocks:
+        yield Text("\nJudge against humans", style="bold")
+        yield from blocks
+        yield Text(findings.AGREEMENT_NOTE, style="dim")
+
+
+def _confusion(agreed: findings.Agreed) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=1)
+    for _ in range(len(agreed.verdicts) + 1):
+        table.add_column(justify="right")
+    table.add_row("", "", *(f"human: {verdict}" for verdict in agreed.verdicts))
+    for verdict, numbers in zip(agreed.verdicts, agreed.rows, strict=True):
+        table.add_row("", f"judge: {verdict}", *map(figures.count, numbers))
+    return table
+
+
+def _rule_details(summary: RunSummary) -> Iterator[RenderableType]:
+    rules = findings.rules(summary)
+    if not rules:
+        return
+    yield Text("\nWhat each rule would have decided", style="bold")
+    for rule in rules:
+        used = " (used)" * rule.is_used
+        certified = figures.count(len(rule.arms))
+        yield Text(
+            f"{figures.one_line(rule.name)}{used}: {certified} certified",
+            style="bold" * rule.is_used,
+        )
+        yield _indented(Text(figures.one_line(rule.guarantee), style="dim"), 2)
+        names = ", ".join(figures.one_line(arm, 76) for arm in rule.arms[:_MOST_NAMES])
+        more = f" and {figures.count(len(rule.arms) - _MOST_NAMES)} more"
+        if names:
+            yield _indented(Text(names + more * (len(rule.arms) > _MOST_NAMES)), 2)
+    yield Text(findings.RULES_NOTE, style="dim")
+
+
+def _indented(text: Text, columns: int) -> Padding:
+    return Padding(text, (0, 0, 0, columns), expand=False)

@@ -150,12 +150,16 @@ def simulate(design: ArmDesign, law: Law, *, runs: int, rng: np.random.Generator
         units = np.arange(before, min(before + _BLOCK, design.terms.n_max)) + 1
         drawn = rng.choice(len(law.scores), size=(len(open_runs), len(units)), p=law.chances)
         paths = counts[:, np.newaxis] + np.cumsum(np.eye(len(law.scores))[drawn], axis=1)
-        stops, highest = walk.stops(paths, units, highest)
-        has_stopped = stops.any(axis=(1, 2))
-        first = stops.any(axis=2).argmax(axis=1)[has_stopped]
-        stopped_at[open_runs[has_stopped]] = units[first]
-        reasons[open_runs[has_stopped]] = stops[has_stopped, first].argmax(axis=1)
-        goes_on = ~has_stopped
+        goes_on = np.ones(len(open_runs), dtype=bool)
+        close = np.flatnonzero(walk.may_stop(paths, drawn, units, highest))
+        if len(close):
+            stops, highest[close] = walk.stops(paths[close], units, highest[close])
+            has_stopped = stops.any(axis=(1, 2))
+            first = stops.any(axis=2).argmax(axis=1)[has_stopped]
+            done = close[has_stopped]
+            stopped_at[open_runs[done]] = units[first]
+            reasons[open_runs[done]] = stops[has_stopped, first].argmax(axis=1)
+            goes_on[done] = False
         counts, highest = paths[goes_on, -1], highest[goes_on]
         open_runs = open_runs[goes_on]
         if not len(open_runs):
@@ -222,14 +226,43 @@ class _Walk:
             found.append((test, np.maximum(test.log_factors(scores, test.worst), _LOWEST)))
         return _Walk(design=design, tests=tuple(found))
 
+    def may_stop(
+        self, paths: FloatArray, drawn: IntArray, units: IntArray, highest: FloatArray
+    ) -> NDArray[np.bool_]:
+        """Say which runs could stop in a block, (runs,); for all others `stops` finds nothing.
+
+        Evidence crosses its threshold at a score that raises it, so that the last one of each
+        stretch of such scores is enough to look at; and a mixture is worth no more than its best
+        bet, which takes no exponentials. Most runs of most blocks are out with that.
+        """
+        terms = self.design.terms
+        # What was enough in an earlier block counts from the guard on.
+        is_guarded = 1 < units[0] <= terms.min_n_negative
+        if self.design.best is not None or is_guarded or units[-1] == terms.n_max:
+            return np.ones(len(drawn), dtype=bool)
+        found = highest >= -math.log(terms.alpha) - TIE
+        for (_, factors), level in zip(self.tests, self._levels, strict=False):
+            raises = np.asarray((factors > 0).any(axis=1))[drawn]
+            is_last = raises.copy()
+            is_last[:, :-1] &= ~raises[:, 1:]
+            run, unit = np.nonzero(is_last)
+            best = (paths[run, unit] @ factors).max(axis=1)
+            found[run[best >= -math.log(level) - TIE]] = True
+        return found
+
+    @property
+    def _levels(self) -> tuple[float, float, float]:
+        terms = self.design.terms
+        return terms.alpha, terms.alpha, terms.beta
+
     def stops(
         self, paths: FloatArray, units: IntArray, highest: FloatArray
     ) -> tuple[NDArray[np.bool_], FloatArray]:
         """Say which rule holds where, (runs, units, rules), and the highest evidence after."""
         terms = self.design.terms
-        levels = (terms.alpha, terms.alpha, terms.beta)
         stops = np.zeros((*paths.shape[:2], len(Stop)), dtype=bool)
-        for rule, ((kernel, factors), level) in enumerate(zip(self.tests, levels, strict=False)):
+        tests = zip(self.tests, self._levels, strict=False)
+        for rule, ((kernel, factors), level) in enumerate(tests):
             log_e = kernel.nodes.log_mixture(paths @ factors)
             if rule == 0:
                 log_e = np.maximum(np.maximum.accumulate(log_e, axis=1), highest[:, np.newaxis])

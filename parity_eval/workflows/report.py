@@ -41,7 +41,7 @@ def report(folder: Path, form: str) -> str:
     reporter = plugins.reporter(form)
     summary = load(folder)
     used = {
-        (arm.decision.arm.task, arm.decision.arm.candidate): arm.decision.n
+        (arm.decision.arm.task, arm.decision.arm.candidate): max(arm.position, arm.decision.n)
         for task in summary.tasks
         for arm in task.arms
     }

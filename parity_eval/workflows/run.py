@@ -10,23 +10,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parity_eval import codec, coverage, documents, explorer, labels, manifest, placebo, plugins
+from parity_eval.armplans import Before, arm_plans
+from parity_eval.asking import Asking
 from parity_eval.certificate import is_heavy
-from parity_eval.certifier import ArmPlan, Certifier
+from parity_eval.certifier import Certifier
+from parity_eval.comparison import Comparison
 from parity_eval.contestants import contestant, self_preference_message
 from parity_eval.derived import write_tables
 from parity_eval.design import TaskDesign, decide
 from parity_eval.errors import ConfigError
-from parity_eval.evaluation import Evaluation, certify
+from parity_eval.evaluation import Evaluation
 from parity_eval.intake import Intake, content_digest, gather
 from parity_eval.interrupt import Interrupt
 from parity_eval.labels import Labels
 from parity_eval.lines import expand
 from parity_eval.parity import MOST_JUDGED, Ruled
-from parity_eval.planning import worst_case_usd, worth_certifying
+from parity_eval.planning import worst_case_usd
 from parity_eval.protocols import Listener
-from parity_eval.records import Arm, Missing, PlaceboResult, Purpose, Status, TaskName, Unit
+from parity_eval.records import Arm, Missing, PlaceboResult, Purpose, RequestId, Status, TaskName
 from parity_eval.replay import Replay, ReplaySettings
-from parity_eval.sampling import distinct
+from parity_eval.sampling import distinct, representative
+from parity_eval.schedule import certify
+from parity_eval.stats.routing import RoutingRule
 from parity_eval.store import JOURNAL, Register, RunFolder, read_journal
 from parity_eval.study import Study, TaskSpec
 from parity_eval.summarise import Results, by_price, circumstances, run_summary
@@ -52,8 +57,11 @@ class Prepared:
     intake: Intake
     designs: tuple[TaskDesign, ...]
     labels: Labels | None
+    judge_labels: Labels | None
     models: plugins.Models
     ruled: Mapping[TaskName, Ruled]
+    formats: Mapping[TaskName, Ruled]
+    """The checks of format gates."""
     study_hash: str
 
     @property
@@ -104,39 +112,60 @@ def prepare(study: Study, listener: Listener) -> Prepared:
     if intake.rejects:
         listener.on_note(f"{len(intake.rejects)} of {intake.n_lines} log lines cannot be used")
     table = labels.load(study.labels) if study.labels else None
+    judge_table = None
+    if study.judge is not None and study.judge.labels is not None:
+        judge_table = labels.load_verdicts(study.judge.labels, study.baseline.spec.name)
     models = plugins.models(study)
     _check_judge(study, models)
     designs = tuple(_design(study, name, intake, table, models) for name in sorted(intake.by_task))
-    for note in coverage.check(study, designs, table, models.lacking):
+    notes = coverage.check(study, designs, table, models.lacking)
+    if judge_table is not None:
+        notes += coverage.check_judge_labels(study, designs, judge_table)
+    for note in (*notes, *coverage.clustering_notes(study, intake.by_task)):
         listener.on_note(note)
+    measured = [design for design in designs if design.why_closed is None]
     ruled = {
         design.spec.name: Ruled(rule=design.rule, scorers=plugins.scorers(design, study, models))
-        for design in designs
-        if design.rule is not None and design.why_closed is None
+        for design in measured
+        if design.rule is not None
+    }
+    formats = {
+        design.spec.name: plugins.format_check(design)
+        for design in measured
+        if any(gate.check == "format" for gate in design.spec.gates)
     }
     return Prepared(
         study=study,
         intake=intake,
         designs=designs,
         labels=table,
+        judge_labels=judge_table,
         models=models,
         ruled=ruled,
+        formats=formats,
         study_hash=study_hash(study, intake.fingerprint),
     )
 
 
 async def _evaluate(prepared: Prepared, evaluation: Evaluation, listener: Listener) -> Results:
     """Run the placebos, then the tests of all arms until everything is decided."""
-    study, replay = prepared.study, evaluation.replay
+    study, replay = prepared.study, evaluation.asking.replay
     placebos = {
         design.spec.name: await _placebos(prepared, design, evaluation)
         for design in prepared.designs
         if design.why_closed is None
     }
     known = {task: found for task, found in placebos.items() if not isinstance(found, Missing)}
-    holes = {task: found for task, found in placebos.items() if isinstance(found, Missing)}
     closed = _closed(prepared.designs, known)
-    certifier = Certifier(_plans(prepared, evaluation.orders, closed, holes), study.test)
+    before = await _before(prepared, evaluation, closed, placebos)
+    plans = arm_plans(
+        study,
+        prepared.designs,
+        evaluation.orders,
+        by_price=by_price(study.candidates),
+        before=before,
+    )
+    certifier = Certifier(plans, study.test)
     _announce(prepared, evaluation, listener)
     interrupt = Interrupt(listener.on_note)
     with interrupt.listening():
@@ -166,6 +195,14 @@ async def _evaluate(prepared: Prepared, evaluation: Evaluation, listener: Listen
         outcomes={arm: evaluation.used(arm, certifier.position(arm)) for arm in certifier.arms},
         beyond={arm: evaluation.beyond(arm, certifier.position(arm)) for arm in certifier.arms},
         positions={arm: certifier.position(arm) for arm in certifier.arms},
+        n_units={arm.task: len(order) for arm, order in evaluation.orders.items()},
+        gate_sizes={
+            (plan.arm.task, part.name): part.size for plan in plans for part in plan.parts[1:]
+        },
+        needed_labels={
+            arm: evaluation.needed_labels(arm, certifier.position(arm)) for arm in certifier.holes()
+        },
+        by_rule={rule: certifier.certified_by(rule) for rule in RoutingRule},
         waste={arm: certifier.waste(arm) for arm in certifier.arms},
         circumstances=circumstances(
             study,
@@ -203,6 +240,14 @@ def _write(prepared: Prepared, folder: RunFolder, results: Results) -> RunResult
     if prepared.intake.rejects:
         lines = (codec.encode(reject).decode() + "\n" for reject in prepared.intake.rejects)
         written["rejects"] = folder.write("rejects.jsonl", "".join(lines))
+    needed = [
+        {"id": request, "model": arm.candidate, "task": arm.task}
+        for arm, requests in results.needed_labels.items()
+        for request in requests
+    ]
+    if needed:
+        lines = (codec.encode(row).decode() + "\n" for row in needed)
+        written["labels needed"] = folder.write("labels-needed.jsonl", "".join(lines))
     return RunResult(
         summary=summary,
         folder=folder.path,
@@ -217,7 +262,8 @@ def _design(
     spec = next((s for s in study.tasks if s.name == name), unnamed)
     entries = intake.by_task[name]
     groups = distinct(entries, content_digest)
-    ids = [group[0].request.id for group in groups.values()]
+    needs_answer = study.baseline.source == "logged"
+    ids = [representative(g, needs_answer=needs_answer).request.id for g in groups.values()]
     has_floor = models.has_second_answers(ids, spec, entries)
     return decide(spec, groups, study, labels=table, has_floor=has_floor)
 
@@ -273,13 +319,21 @@ def _open(prepared: Prepared, folder: RunFolder, orders: Orders, register: Regis
         folder.append,
         ReplaySettings(concurrency=study.run.concurrency, max_cost_usd=study.run.max_cost_usd),
     )
+    designs = {design.spec.name: design for design in prepared.designs}
+    asking = Asking(study=study, ruled=prepared.ruled, replay=replay)
     evaluation = Evaluation(
         study=study,
-        designs={design.spec.name: design for design in prepared.designs},
-        ruled=prepared.ruled,
+        designs=designs,
+        asking=asking,
         orders=orders.by_arm,
-        labels=prepared.labels,
-        replay=replay,
+        comparison=Comparison(
+            study=study,
+            designs=designs,
+            asking=asking,
+            formats=prepared.formats,
+            labels=prepared.labels,
+            judge_labels=prepared.judge_labels,
+        ),
         append=folder.append,
     )
     fixed = codec.digest(resolved(prepared.designs, prepared.ruled, orders))
@@ -325,8 +379,9 @@ async def _placebos(
         baseline=prepared.study.baseline.spec.name,
         labels=prepared.labels,
         alpha=test.alpha,
-        ask=evaluation.judge(task, Purpose.PLACEBO),
+        ask=evaluation.asking.judge(task, Purpose.PLACEBO),
         floor=evaluation.floor(task),
+        rate=evaluation.rater(task),
     )
 
 
@@ -341,31 +396,28 @@ def _closed(
     return {name: why for name, why in reasons.items() if why}
 
 
-def _plans(
+async def _before(
     prepared: Prepared,
-    orders: Mapping[Arm, tuple[Unit, ...]],
+    evaluation: Evaluation,
     closed: Mapping[TaskName, str],
-    holes: Mapping[TaskName, Missing],
-) -> list[ArmPlan]:
-    return [
-        ArmPlan(
-            arm=arm,
-            estimand=design.estimand,
-            n_available=len(orders[arm]),
-            worth=worth_certifying(
-                design.estimand,
-                prepared.study.test,
-                len(orders[arm]),
-                len(prepared.study.candidates),
-            ),
-            price_rank=rank,
-            why_closed=closed.get(design.spec.name),
-            hole=holes.get(design.spec.name),
-        )
-        for design in prepared.designs
-        for rank, spec in enumerate(by_price(prepared.study.candidates))
-        for arm in [Arm(task=design.spec.name, candidate=spec.name)]
-    ]
+    placebos: Mapping[TaskName, tuple[PlaceboResult, ...] | Missing],
+) -> Before:
+    """Ask first for the requests that must pass: one that fails decides at once."""
+    failed: dict[Arm, RequestId] = {}
+    holes: dict[Arm, Missing] = {}
+    for design in prepared.designs:
+        task = design.spec.name
+        unknown = placebos.get(task)
+        for arm in (a for a in evaluation.orders if a.task == task and task not in closed):
+            if isinstance(unknown, Missing):
+                holes[arm] = unknown
+                continue
+            found = await evaluation.must_pass(arm)
+            if isinstance(found, Missing):
+                holes[arm] = found
+            elif found is not None:
+                failed[arm] = found
+    return Before(closed=closed, failed=failed, holes=holes)
 
 
 def _announce(prepared: Prepared, evaluation: Evaluation, listener: Listener) -> None:

@@ -21,6 +21,7 @@ from parity_eval.scorers import SCORERS
 from parity_eval.scorers.embedding import Embedding
 from parity_eval.scorers.exact import Exact
 from parity_eval.scorers.judge import Judge
+from parity_eval.scorers.rating import Rating
 from parity_eval.scorers.recorded_judge import Recorded, RecordedJudge
 from parity_eval.scorers.schema import Schema
 
@@ -37,6 +38,7 @@ BUILT: dict[str, Callable[[], Any]] = {
     "exact": Exact,
     "exact, calls only": lambda: Exact(compare_text=False),
     "judge": Judge,
+    "rating": Rating,
     "recorded_judge": recorded,
     "schema": Schema,
     "schema, configured and strict": lambda: Schema(schema=SCHEMA, strictness="strict"),
@@ -77,10 +79,11 @@ HOSTILE: dict[str, str] = {
     "combining": "e" + "\u0301" * 50_000,
     "quotes": '"' * 100_000,
     "a verdict": '{"reason": "best", "winner": "second"}',
+    "a rating": '{"reason": "best", "rating": 5}',
     "braces of a format": "{0} {code} {} %s ${x}",
 }
 GOOD = '{"a": "aaa"}'
-JUDGED = text('Fine.\n{"reason": "fine", "winner": "tie"}')
+JUDGED = text('Fine.\n{"reason": "fine", "winner": "tie", "rating": 4}')
 
 
 @pytest.fixture(params=BUILT)
@@ -160,8 +163,10 @@ def test_survives_every_finish(scorer: Scorer, finish: Finish) -> None:
 def test_an_answer_that_is_none_never_passes(scorer: Scorer, finish: Finish) -> None:
     found = scored(scorer, pair(GOOD, text(GOOD, finish), BODY))
     assert isinstance(found, Score)
-    assert not found.passed
-    assert found.value == 0.0
+    # Whether a single refusal was right is for the judge that rates it to say.
+    is_asked = finish is Finish.REFUSED and isinstance(scorer, Rating)
+    assert found.passed is is_asked
+    assert found.value == (0.75 if is_asked else 0.0)
 
 
 def test_two_empty_answers_never_pass(scorer: Scorer) -> None:
@@ -177,10 +182,11 @@ def test_two_refusals_pass(scorer: Scorer) -> None:
     assert found.passed
 
 
+@pytest.mark.parametrize("built", ["judge", "rating"])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_survives_whatever_a_judge_says(name: str) -> None:
+def test_survives_whatever_a_judge_says(built: str, name: str) -> None:
     of = pair("an answer", "another answer", BODY)
-    judge = BUILT["judge"]()
+    judge = BUILT[built]()
     found = scored(judge, of, text(HOSTILE[name]))
     assert found == scored(judge, of, text(HOSTILE[name]))
     assert found.reason.isprintable()

@@ -145,7 +145,7 @@ def test_a_failing_request_with_a_third_of_the_traffic_blocks_the_route(
     [
         (CONFIG.replace("name: study", "name: ../../evil"), "name: at most 80 letters"),
         (CONFIG.replace("tape.jsonl", "log.jsonl"), "is the baseline itself"),
-        (CONFIG + "test: {estimand: quality}\n", "test.estimand: quality needs `labels`"),
+        (CONFIG + "test: {estimand: quality}\n", "quality needs the right answers in the log"),
         (CONFIG + "test: {estimand: preference}\n", "test.estimand: preference needs a `judge`"),
         (CONFIG + "test: {estimand: noise_floor}\n", "test.estimand: noise_floor needs second"),
         (CONFIG + "tasks: {'': {match: {task: triage}}}\n", "a task needs a name"),

@@ -15,7 +15,8 @@ from rich.console import Console
 from parity_eval.reporters.html import Html
 from parity_eval.reporters.json import Json
 from parity_eval.reporters.markdown import Markdown
-from parity_eval.reporters.terminal import WIDTH, closing_lines, decision_table
+from parity_eval.reporters.terminal import WIDTH, closing_lines, decision_table, details
+from parity_eval.summary import PairView, RunSummary
 
 FOLDER = Path(__file__).parent / "reports"
 # Numbers of drawings, and what changes with every touch of the style or the script.
@@ -26,25 +27,46 @@ def html() -> str:
     """Return the page as an outline: elements with their attributes, and their text."""
     failing = [pair for pair in summaries.believable_pairs() if pair.is_failure]
     first = {(pair.task, pair.candidate): pair for pair in reversed(failing)}
-    root = pages.read(Html().render(summaries.believable(), tuple(first.values())))
-    return "\n".join(_outline(root, 0)) + "\n"
+    return _page(summaries.believable(), tuple(first.values()))
+
+
+def gated_html() -> str:
+    return _page(summaries.gated(), ())
 
 
 def markdown() -> str:
     return Markdown().render(summaries.believable(), ())
 
 
+def gated_markdown() -> str:
+    return Markdown().render(summaries.gated(), ())
+
+
 def terminal() -> str:
-    console = Console(file=io.StringIO(), width=WIDTH, color_system=None)
-    console.print(decision_table(summaries.believable()))
-    for line in closing_lines(summaries.believable(), {"report": "reports/r/report.html"}):
-        console.print(line)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+    return _terminal(summaries.believable())
+
+
+def gated_terminal() -> str:
+    return _terminal(summaries.gated())
 
 
 def json() -> str:
     return Json().render(summaries.empty(), ())
+
+
+def _page(summary: RunSummary, pairs: tuple[PairView, ...]) -> str:
+    root = pages.read(Html().render(summary, pairs))
+    return "\n".join(_outline(root, 0)) + "\n"
+
+
+def _terminal(summary: RunSummary) -> str:
+    console = Console(file=io.StringIO(), width=WIDTH, color_system=None)
+    console.print(decision_table(summary))
+    for line in closing_lines(summary, {"report": "reports/r/report.html"}):
+        console.print(line)
+    console.print(details(summary), end="")
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
 
 
 def _outline(element: Element, depth: int) -> Iterator[str]:
@@ -81,6 +103,9 @@ def _scrubbed(name: str, value: str) -> str:
         ("believable.md", markdown),
         ("believable.terminal.txt", terminal),
         ("empty.json", json),
+        ("gated.html.txt", gated_html),
+        ("gated.md", gated_markdown),
+        ("gated.terminal.txt", gated_terminal),
     ],
 )
 def test_a_report_is_as_approved(name: str, make: Callable[[], str]) -> None:

@@ -87,7 +87,7 @@ def test_neither_arrival_nor_lookahead_matters(table: Table, lookahead: int, see
 @FEW
 @given(tables())
 def test_bound_and_decision_never_contradict(table: Table) -> None:
-    null = table.plans[0].estimand.null
+    null = table.plans[0].parts[0].estimand.null
     for found in table.decisions().values():
         if found.status is Status.CERTIFIED:
             assert found.low >= null - 1e-9
@@ -164,8 +164,10 @@ def test_a_better_outcome_never_hurts(
 def test_a_hopeless_candidate_never_makes_a_certificate(table: Table, task: str) -> None:
     before = table.certified()
     hopeless = arm(task, "hopeless")
-    plan = replace(table.plans[0], arm=hopeless, price_rank=99, n_available=60)
-    table.outcomes = {**table.outcomes, hopeless: [seen(plan.estimand.low, floor=1.0)] * 60}
+    own = tuple(replace(part, size=60, n_max=60) for part in table.plans[0].parts)
+    plan = replace(table.plans[0], arm=hopeless, price_rank=99, parts=own)
+    worst = seen(plan.parts[0].estimand.low, floor=1.0)
+    table.outcomes = {**table.outcomes, hopeless: [worst] * 60}
     table.plans = [*table.plans, plan]
     assert table.certified() <= before
 

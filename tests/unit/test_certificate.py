@@ -3,17 +3,19 @@
 import pytest
 from makers import estimand
 
+from parity_eval.armplans import gate_estimand
 from parity_eval.certificate import (
     NOT_PROMISED,
     Circumstances,
     family_statement,
+    gate_statement,
     heavy_failure,
     heavy_positions,
     qualifications,
     statement,
 )
 from parity_eval.records import EstimandName, PlaceboResult, RequestId
-from parity_eval.study import FamilyRule
+from parity_eval.study import DesignName, FamilyRule, GateSpec, TestSpec
 
 
 class TestStatement:
@@ -62,6 +64,59 @@ class TestStatement:
         assert statement(estimand(name, value)) == words
 
     @pytest.mark.parametrize(
+        ("name", "words"),
+        [
+            ("parity", "At least 95% of the 71 usable requests of this kind in this log get an"),
+            ("noise_floor", "On the 71 usable requests of this kind in this log the candidate"),
+            ("quality", "On the 71 usable requests of this kind in this log the candidate's mean"),
+        ],
+    )
+    def test_a_claim_about_the_log_says_so(self, name: EstimandName, words: str) -> None:
+        value = 0.95 if name == "parity" else 0.05
+        assert statement(estimand(name, value), log_size=71).startswith(words)
+
+    def test_a_preference_about_the_log_says_so(self) -> None:
+        found = statement(estimand("preference", 0.05), log_size=71)
+        assert found.endswith("over the 71 usable requests of this kind in this log.")
+
+    def test_a_corrected_judge_speaks_for_humans(self) -> None:
+        found = statement(estimand("preference", 0.05), is_corrected=True)
+        assert found.startswith("Humans' mean preference for the candidate's answers")
+        found = statement(estimand("parity", 0.95), is_corrected=True)
+        assert found.endswith("at parity with the baseline's, as humans judge it.")
+
+    def test_a_slice_of_the_log_says_how_much_it_is(self) -> None:
+        gate = GateSpec(name="g", check="slice", match={"user": "x*"})
+        assert gate_statement(gate, estimand("parity", 0.9), log_size=12) == (
+            "where user = x*: at least 90% of the 12 usable requests of this kind in this log get "
+            "an answer at parity with the baseline's"
+        )
+
+    @pytest.mark.parametrize(
+        ("gate", "words"),
+        [
+            (
+                GateSpec(name="g", check="format", bar=0.98),
+                "more than 98% of answers are in the format that the request or the task demands",
+            ),
+            (
+                GateSpec(name="g", check="speed", seconds=1.5, bar=0.9),
+                "more than 90% of calls take at most 1.5 seconds",
+            ),
+            (
+                GateSpec(name="g", check="slice", match={"answer": "toxic"}, bar=0.8),
+                (
+                    "where answer = toxic: more than 80% of requests of this kind get an answer at "
+                    "parity with the baseline's"
+                ),
+            ),
+        ],
+    )
+    def test_of_each_gate(self, gate: GateSpec, words: str) -> None:
+        main = estimand("parity", 0.95)
+        assert gate_statement(gate, gate_estimand(gate, main, "x")) == words
+
+    @pytest.mark.parametrize(
         ("bar", "share"), [(0.99999, "99.999%"), (0.955, "95.5%"), (0.07, "7%"), (0.9, "90%")]
     )
     def test_a_bar_is_never_rounded(self, bar: float, share: str) -> None:
@@ -71,7 +126,7 @@ class TestStatement:
 class TestFamilyStatement:
     def test_one_arm(self) -> None:
         for family in ("fdr", "fwer"):
-            assert family_statement(family, 0.05, 1, 1) == (
+            assert family_statement(TestSpec(family=family), 1, 1) == (
                 "The chance that the certificate is false is at most 5%, whenever the run is "
                 "stopped (1 task, 1 arm)."
             )
@@ -96,7 +151,25 @@ class TestFamilyStatement:
         ],
     )
     def test_several(self, family: FamilyRule, words: str) -> None:
-        assert family_statement(family, 0.025, 1, 3) == words
+        assert family_statement(TestSpec(alpha=0.025, family=family), 1, 3) == words
+
+    @pytest.mark.parametrize(
+        ("design", "words"),
+        [
+            ("budget", "exact binomial error spending, a look after every request, fixed end"),
+            ("pocock", "group-sequential, Pocock-like spending, 10 looks, fixed end"),
+            ("fixed", "one exact binomial test at an end fixed beforehand"),
+        ],
+    )
+    def test_a_design_with_a_fixed_end_promises_nothing_at_other_times(
+        self, design: DesignName, words: str
+    ) -> None:
+        found = family_statement(TestSpec(design=design), 2, 4)
+        assert found == (
+            f"The chance that any certificate is false is at most 5%: {words}; alpha is split "
+            "evenly over the arms (Bonferroni) (2 tasks, 4 arms)."
+        )
+        assert "whenever" not in found
 
 
 class TestQualifications:

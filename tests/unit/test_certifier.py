@@ -1,12 +1,28 @@
 """Decisions per arm, with literal numbers: 78 straight passes certify a bar of 0.95, and so on."""
 
 import time
+from dataclasses import replace
 
+import numpy as np
 import pytest
-from makers import Table, arm, estimand, only, paired, seen
+from makers import Table, arm, estimand, only, paired, parts, reading, seen
 
-from parity_eval.certifier import ArmPlan, Certifier
-from parity_eval.records import Decision, Estimand, Hole, Missing, Status
+from parity_eval.armtest import ArmPlan
+from parity_eval.certifier import Certifier
+from parity_eval.observations import of_floor, of_label
+from parity_eval.records import (
+    FLOOR_GATE,
+    Decision,
+    Estimand,
+    Hole,
+    Missing,
+    Observation,
+    RequestId,
+    Status,
+)
+from parity_eval.stats.labels import label_subsample
+from parity_eval.stats.noise_floor import floor_subsample, self_agreement_subsample
+from parity_eval.stats.routing import RoutingRule
 from parity_eval.study import TestSpec
 
 A, B, C = arm("a"), arm("b"), arm("c")
@@ -139,8 +155,9 @@ class TestNoiseFloor:
         # the candidate is as good takes 40.
         outcomes = ([paired(1.0, 1.0)] * 9 + [paired(1.0, 0.0)]) * 50
         found = only(outcomes, self.what)
-        difference = only([seen(o.value) for o in outcomes], estimand("quality", 0.05))
-        floor = only([seen(o.floor or 0.0) for o in outcomes], estimand("parity", 0.8))
+        difference = only([seen(o.main.value) for o in outcomes], estimand("quality", 0.05))
+        floors = [seen(o.gates[FLOOR_GATE].value) for o in outcomes]
+        floor = only(floors, estimand("parity", 0.8))
         assert [brief(d) for d in (difference, floor, found)] == [
             ("certified", 40),
             ("certified", 87),
@@ -150,15 +167,220 @@ class TestNoiseFloor:
 
     def test_a_low_floor_certifies_nothing(self) -> None:
         found = only(([paired(1.0, 1.0)] * 3 + [paired(1.0, 0.0)]) * 125, self.what)
-        assert brief(found) == ("inconclusive", 500)
+        assert brief(found) == ("futile", 296)
+        assert found.reason == (
+            "the baseline cannot be shown any more to agree with itself on more than 80% "
+            "(296 requests)"
+        )
         assert found.mean == 0.25
         assert found.low > 0.1
         assert found.log_e < 0
         assert found.p_value > 0.05
+
+    def test_a_floor_that_is_shown_to_be_low_says_so(self) -> None:
+        found = only([paired(1.0, 0.0)] * 500, self.what)
+        assert brief(found) == ("futile", 10)
+        assert found.reason == "the baseline agrees with itself on less than 80% (10 requests)"
+
+    def test_a_floor_that_is_not_shown_to_be_high_certifies_nothing(self) -> None:
+        outcomes = (([paired(1.0, 1.0)] * 9 + [paired(1.0, 0.0)]) * 10)[:98]
+        other = [paired(0.0, 1.0)] * 500
+        found = Table({A: outcomes, B: other}, self.what).decisions()[A]  # log 40 is needed
+        assert brief(found) == ("inconclusive", 98)
         assert found.reason == (
-            "max_samples used up after 500 requests; "
+            "the log used up after 98 requests; "
             "the baseline is not shown to agree with itself on more than 80%"
         )
+        (floor,) = found.gates
+        assert (floor.name, floor.n, floor.is_passed) == (FLOOR_GATE, 98, False)
+        assert floor.log_e == pytest.approx(3.5137, abs=1e-4)
+        assert floor.low < 0.8 < floor.high
+
+
+class TestGates:
+    valid = estimand("parity", 0.9)
+
+    def test_a_certificate_takes_every_gate(self) -> None:
+        # A bar of 0.9 takes 41 straight passes, one of 0.95 takes 78.
+        good = Table({A: [seen(PASS, valid=PASS)] * 500}, gates={"valid": self.valid})
+        assert brief(good.decisions()[A]) == ("certified", 78)
+        strict = Table(
+            {A: [seen(PASS, valid=PASS)] * 500},
+            estimand("parity", 0.9),
+            gates={"valid": estimand("parity", 0.95)},
+        ).decisions()[A]
+        assert brief(strict) == ("certified", 78)
+        assert strict.log_e == pytest.approx(3.0248, abs=5e-5)
+        (gate,) = strict.gates
+        assert (gate.name, gate.n, gate.mean, gate.is_passed) == ("valid", 78, 1.0, True)
+        assert gate.low > 0.95
+
+    def test_the_arm_is_rejected_with_its_gate(self) -> None:
+        outcomes = [seen(PASS, valid=FAIL)] * 500
+        found = Table({A: outcomes}, gates={"valid": self.valid}).decisions()[A]
+        assert brief(found) == ("rejected", 10)
+        assert found.reason == "gate 'valid': shown to be below its bar after 10 requests"
+        (gate,) = found.gates
+        assert gate.high < 0.9
+
+    def test_a_gate_sees_the_requests_that_belong_to_it(self) -> None:
+        inside, outside = seen(PASS, german=PASS), seen(PASS)
+        table = Table({A: [inside, outside] * 250}, gates={"german": self.valid})
+        found = table.decisions()[A]
+        assert brief(found) == ("certified", 78)
+        assert found.gates[0].n == 39
+
+    def test_a_gate_whose_requests_are_used_up_ends_the_arm(self) -> None:
+        outcomes = [seen(PASS, german=PASS)] * 29 + [seen(FAIL, german=FAIL)] + [seen(PASS)] * 400
+        table = Table({A: outcomes}, estimand("parity", 0.9), gates={"german": self.valid})
+        found = table.decisions()[A]
+        assert brief(found) == ("inconclusive", 30)
+        assert found.reason == (
+            "gate 'german': its 30 requests are used up without enough evidence"
+        )
+        early = [seen(PASS, german=PASS)] * 5 + [seen(FAIL, german=FAIL)] * 3
+        early += [seen(PASS, german=PASS)] * 22
+        table = Table({A: early}, estimand("parity", 0.5), gates={"german": self.valid})
+        assert brief(table.decisions()[A]) == ("futile", 10)
+        assert table.decisions()[A].reason == (
+            "gate 'german': cannot be passed any more after 10 requests"
+        )
+
+    def test_a_gate_that_is_passed_and_used_up_waits_for_the_rest(self) -> None:
+        outcomes = [seen(PASS, german=PASS)] * 50 + [seen(PASS)] * 450
+        found = Table({A: outcomes}, gates={"german": self.valid}).decisions()[A]
+        assert brief(found) == ("certified", 78)
+        assert found.gates[0].n == 50
+
+    def test_a_counted_hole_counts_in_the_gates_too(self) -> None:
+        hole = seen(PASS, valid=PASS)
+        hole = Observation(main=hole.main, gates={"valid": reading(0.0, 1.0)})
+        found = Table({A: [hole] * 500}, gates={"valid": self.valid}).decisions()[A]
+        assert found.status is Status.FUTILE  # neither passed nor rejected
+        assert found.gates[0].log_e < 0
+
+    def test_a_request_that_must_pass_decides_at_once(self) -> None:
+        table = Table({A: [PASS] * 500, B: [PASS] * 500})
+        table.plans = [replace(table.plans[0], failed_on=RequestId("x")), table.plans[1]]
+        found = table.decisions()
+        assert brief(found[A]) == ("rejected", 0)
+        assert found[A].reason == "falls short on request 'x', which must pass"
+        assert brief(found[B]) == ("certified", 94)  # A still counts
+
+
+class TestTargetLog:
+    LOG = TestSpec(max_samples=500, target="log")
+
+    def test_about_the_log_itself_fewer_requests_prove_the_same(self) -> None:
+        outcomes = ([PASS] * 39 + [FAIL]) * 5  # 97.5% of 200
+        assert only(outcomes).status is not Status.CERTIFIED
+        found = only(outcomes, target="log")
+        assert brief(found) == ("certified", 111)
+        assert found.low >= 0.95
+
+    def test_a_census_is_certain(self) -> None:
+        found = only([PASS] * 12, estimand("parity", 0.95), target="log")
+        assert brief(found) == ("certified", 12)
+        assert (found.low, found.high) == (1.0, 1.0)
+        assert found.log_e == 1e6  # infinite, as JSON can say it
+        assert found.p_value == 0.0
+
+    def test_a_bar_of_one_takes_a_census(self) -> None:
+        perfect = only([PASS] * 40, estimand("parity", 1.0), target="log")
+        # 38 of 40 drawn without meeting the one failure there could be: chance 2 / 40.
+        assert brief(perfect) == ("certified", 38)
+        spoilt = only([PASS] * 20 + [FAIL] + [PASS] * 19, estimand("parity", 1.0), target="log")
+        assert spoilt.status is Status.REJECTED
+
+    def test_differences(self) -> None:
+        # The worst that is left could still bring the mean of all 200 to -0.05 before that.
+        found = only([0.0] * 200, estimand("quality", 0.05), target="log")
+        assert found.status is Status.CERTIFIED
+        assert found.n < 86  # what traffic takes
+        assert found.low >= -0.05
+
+
+class TestFixedDesigns:
+    @pytest.mark.parametrize(
+        ("design", "n"), [("budget", 92), ("fixed", 500), ("pocock", 100), ("obrien_fleming", 200)]
+    )
+    def test_straight_passes(self, design: str, n: int) -> None:
+        found = only([PASS] * 500, design=design)
+        assert brief(found) == ("certified", n)
+        assert found.low >= 0.95
+        assert found.p_value == pytest.approx(0.05)
+
+    def test_the_level_is_split_over_the_arms(self) -> None:
+        test = replace(FDR, design="fixed")
+        # 16 failures of 500 are few enough at 0.05 (exact tail 0.037), not at 0.025.
+        outcomes = ([PASS] * 30 + [FAIL]) * 16 + [PASS] * 4
+        assert Table({A: outcomes}, test=test).decisions()[A].status is Status.CERTIFIED
+        both = Table({A: outcomes, B: [FAIL] * 500}, test=test).decisions()
+        assert brief(both[A]) == ("futile", 496)
+        assert both[A].low < 0.95
+
+    def test_no_look_between_the_looks(self) -> None:
+        certifier = Table({A: [PASS] * 500}, test=replace(FDR, design="fixed")).cut(499)
+        (found,) = certifier.certifier().decisions()
+        assert found.status is Status.OPEN
+        assert found.low < 0.95
+
+    def test_curtailment(self) -> None:
+        found = only([FAIL] * 20 + [PASS] * 480, design="fixed")
+        assert found.status in (Status.FUTILE, Status.REJECTED)
+        assert found.n < 25
+
+
+class TestDrawnOnly:
+    """Second answers or labels that are had for some requests only."""
+
+    def test_all_drawn_is_the_plain_test(self) -> None:
+        what = estimand("noise_floor", 0.05)
+        pairs = [(1.0, 1.0)] * 20 + [(0.0, 1.0)] + [(1.0, 0.0)] + [(1.0, 1.0)] * 400
+        plain = Table({A: [paired(*pair) for pair in pairs]}, what).decisions()[A]
+        drawn = [of_floor(*pair, chance=1.0, is_drawn=True) for pair in pairs]
+        table = Table({A: [Observation(main=m, gates={FLOOR_GATE: f}) for m, f in drawn]}, what)
+        main, floor = table.plans[0].parts
+        table.plans[0] = replace(
+            table.plans[0],
+            parts=(
+                replace(main, subsample=floor_subsample(chances=(1.0, 1.0))),
+                replace(floor, subsample=self_agreement_subsample(chances=(1.0, 1.0))),
+            ),
+        )
+        found = table.decisions()[A]
+        assert brief(found) == brief(plain)
+        assert found.low == pytest.approx(plain.low, abs=1e-9)
+        assert found.log_e == pytest.approx(plain.log_e, abs=1e-9)
+
+    def test_a_judge_that_is_too_kind_is_corrected(self) -> None:
+        # The judge passes everything, humans 60%: nothing may be certified at 0.9.
+        rng = np.random.default_rng(5)
+        design = label_subsample(chances=(1.0, 0.25, 1.0), prior_means=(0.4, 0.98, 0.98))
+        readings = [
+            of_label(1, float(rng.random() < 0.6), chance=0.25, is_drawn=drawn, judged=1.0)
+            for drawn in (rng.random(500) < 0.25).tolist()
+        ]
+        table = Table({A: [Observation(main=r) for r in readings]}, estimand("parity", 0.9))
+        judged = Table({A: [seen(PASS)] * 500}, estimand("parity", 0.9)).decisions()[A]
+        assert judged.status is Status.CERTIFIED
+        table.plans[0] = replace(
+            table.plans[0],
+            parts=(replace(table.plans[0].parts[0], subsample=design),),
+        )
+        found = table.decisions()[A]
+        assert found.status is Status.REJECTED
+        assert found.high < 0.9
+
+
+class TestRules:
+    def test_what_each_would_have_certified(self) -> None:
+        certifier = Table({A: [PASS] * 500, B: [PASS] * 80, C: [FAIL] * 500}).certifier()
+        by_rule = {rule.value: certifier.certified_by(rule) for rule in RoutingRule}
+        certified = tuple(d.arm for d in certifier.decisions() if d.status is Status.CERTIFIED)
+        assert by_rule["none"] == by_rule["selected_e_bh"] == certified == (A, B)
+        # They were frozen with evidence of 30, enough for two of three; e-Holm wants 60 for one.
+        assert by_rule["bonferroni"] == by_rule["holm"] == ()
 
 
 class TestHoles:
@@ -367,9 +589,7 @@ def test_a_wide_table_is_fast() -> None:
     plans = [
         ArmPlan(
             arm=arm(f"t{i}", f"c{j}"),
-            estimand=estimand("quality", 0.05),
-            n_available=1000,
-            worth=None,
+            parts=parts(estimand("quality", 0.05), [0.0] * 1000, TestSpec(), gates={}),
             price_rank=j,
         )
         for i in range(50)

@@ -70,9 +70,16 @@ BAD = {
     ),
     "bar above 1": (
         GOOD.replace("bar: auto", "bar: 1.2"),
-        ["FILE:7: test.bar: 1.2 given, must be < 1", "best bar that can be certified is 0.99"],
+        ["FILE:7: test.bar: 1.2 given, must be > 0 and < 1"],
     ),
-    "bar of 1": (GOOD.replace("bar: auto", "bar: 1"), ["test.bar: 1 given, must be < 1"]),
+    "bar of 1": (
+        GOOD.replace("bar: auto", "bar: 1"),
+        [
+            "FILE:7: test.bar: 1 given, must be < 1",
+            "best bar that can be certified is 0.99",
+            "`target: log` can show 1",
+        ],
+    ),
     "negative margin": (
         GOOD.replace("margin: 0.03", "margin: -0.1"),
         ["test.margin: -0.1 given, must be > 0 and < 1"],
@@ -107,10 +114,6 @@ BAD = {
             "kind: classification", "parity: {any: [exact, {embedding: {at_least: 0.9}}]}"
         ),
         ["FILE:9: tasks.triage.parity: similarity alone never certifies"],
-    ),
-    "quality without labels": (
-        GOOD.replace("kind: classification", "estimand: quality"),
-        ["tasks.triage.estimand: quality needs `labels`"],
     ),
     "noise floor without second answers": (
         GOOD.replace("kind: classification", "estimand: noise_floor"),

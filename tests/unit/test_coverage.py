@@ -2,11 +2,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
-from makers import design, estimand, labels, model, study, units
+from makers import design, entry, estimand, labels, model, study, units
 
 from parity_eval import coverage
 from parity_eval.errors import ConfigError, InputError
-from parity_eval.records import ModelSpec, RequestId
+from parity_eval.records import LogEntry, ModelSpec, RequestId, TaskName
 from parity_eval.study import BaselineSpec, MissingRule, RunSpec, Study, TestSpec
 
 ASKED = units(["yes"] * 5)
@@ -123,4 +123,72 @@ class TestLabels:
         assert str(caught.value) == (
             "candidate 'small' is live, and a table of labels cannot hold labels for answers that "
             "it has yet to give; use recorded candidates, or another estimand"
+        )
+
+
+def conversations(*sizes: int, field: str = "session", alone: int = 0) -> list[LogEntry]:
+    """Make requests of sessions (or users) of these sizes, and some that have none."""
+    of = [f"{field} {c}" for c, size in enumerate(sizes) for _ in range(size)]
+    rows = [
+        replace(entry(f"{field} {i}"), **{field: value})  # type: ignore[arg-type]
+        for i, value in enumerate(of)
+    ]
+    return [*rows, *(entry(f"alone {i}") for i in range(alone))]
+
+
+class TestClustering:
+    def notes(self, *rows: LogEntry, given: Study | None = None) -> tuple[str, ...]:
+        return coverage.clustering_notes(given or study(), {TaskName("triage"): rows})
+
+    def test_long_conversations(self) -> None:
+        (note,) = self.notes(*conversations(*[5] * 40, alone=20))
+        assert note == (
+            "task 'triage': 200 of 220 requests share 40 values of 'session'. Requests of one "
+            "session tend to fail together, and then the chance of a false certificate can be "
+            "several times the stated one. Set `test: {cluster: session}` to let one request "
+            "stand for each session, or `target: log` to claim nothing beyond the requests of "
+            "this log; `cluster: none` says that they are known to be independent"
+        )
+
+    # A request finds itself in a session of (50 * 9 + n) / (150 + n) on average. At 8/3, which is
+    # n = 30, the variance is 1.5 times that of single requests.
+    @pytest.mark.parametrize(("alone", "is_told"), [(29, True), (30, False), (31, False)])
+    def test_the_limit(self, alone: int, *, is_told: bool) -> None:
+        assert bool(self.notes(*conversations(*[3] * 50, alone=alone))) is is_told
+
+    def test_one_huge_user_is_enough(self) -> None:
+        (note,) = self.notes(*conversations(20, field="user", alone=180))
+        assert "20 of 200 requests share 1 value of 'user'" in note
+        assert "`test: {cluster: user}`" in note
+
+    def test_each_field_counts(self) -> None:
+        rows = [replace(row, user="u") for row in conversations(4, 4)]
+        assert [" 'session'" in note for note in self.notes(*rows)] == [True, False]
+
+    def test_equal_requests_count_once(self) -> None:
+        rows = conversations(*[2] * 10)
+        copies = [
+            replace(row, request=replace(row.request, id=RequestId(f"{row.request.id} {i}")))
+            for row in rows
+            for i in range(5)
+        ]
+        assert self.notes(*copies) == ()
+
+    def test_nothing_to_tell(self) -> None:
+        assert self.notes() == ()
+        assert self.notes(*conversations(alone=9)) == ()
+        assert self.notes(*conversations(*[1] * 9)) == ()
+        assert self.notes(*(replace(row, session="") for row in conversations(9))) == ()
+
+    @pytest.mark.parametrize("test", [TestSpec(cluster="metadata.doc"), TestSpec(target="log")])
+    def test_where_it_does_not_matter(self, test: TestSpec) -> None:
+        assert self.notes(*conversations(9), given=study(test=test)) == ()
+
+    def test_the_tasks_of_a_field_are_told_together(self) -> None:
+        by_task = {TaskName(name): conversations(9) for name in ("b", "a")}
+        by_task[TaskName("c")] = conversations(1, 1)
+        (note,) = coverage.clustering_notes(study(), by_task)
+        assert note.startswith(
+            "task 'a': 9 of 9 requests share 1 value of 'session'; "
+            "task 'b': 9 of 9 requests share 1 value of 'session'. Requests of one session "
         )

@@ -112,6 +112,21 @@ def test_e_value(e: float, text: str) -> None:
     assert figures.e_value(math.log(e)) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "low", "near", "high"),
+    [
+        (0.4955, "0.49", "0.50", "0.50"),
+        (-0.1234, "-0.13", "-0.12", "-0.12"),
+        (-0.001, "-0.01", "0.00", "0.00"),
+        (1.0, "1.00", "1.00", "1.00"),
+    ],
+)
+def test_coefficient(value: float, low: str, near: str, high: str) -> None:
+    assert figures.coefficient(value, rounding="down") == low
+    assert figures.coefficient(value) == near
+    assert figures.coefficient(value, rounding="up") == high
+
+
 def test_e_values_beyond_all_floats() -> None:
     assert figures.e_value(1000 * math.log(10)) == "1.0e+1000"
     assert figures.e_value(-1000 * math.log(10)) == "1.0e-1000"

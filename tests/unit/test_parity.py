@@ -2,18 +2,16 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from makers import Asking, FromTable, Same, estimand, nobody, request, ruled, units
+from makers import Asking, FromTable, Same, nobody, request, ruled, units
 
 from parity_eval import parity
-from parity_eval.parity import Ruled, default_rule, judge_pair, observe, placebo_answers
+from parity_eval.parity import Ruled, default_rule, judge_pair, placebo_answers
 from parity_eval.records import (
     Answer,
-    EstimandName,
     Hole,
     Kind,
     Missing,
     ModelName,
-    Observation,
     Pair,
     Request,
     Response,
@@ -32,41 +30,6 @@ def pair(candidate: str, baseline: str = "yes") -> Pair:
         baseline_name=ModelName("big"),
         candidate_name=ModelName("small"),
     )
-
-
-class TestObserve:
-    @pytest.mark.parametrize(
-        ("name", "candidate", "baseline", "expected"),
-        [
-            ("parity", 1.0, None, (1.0, 1.0, None)),
-            ("parity", 0.0, None, (0.0, 0.0, None)),
-            ("parity", None, None, (0.0, 1.0, None)),
-            ("preference", 0.25, None, (0.25, 0.25, None)),
-            ("preference", None, None, (0.0, 1.0, None)),
-            ("quality", 0.75, 0.5, (0.25, 0.25, None)),
-            ("quality", 0.0, 1.0, (-1.0, -1.0, None)),
-            ("quality", None, 0.5, (-0.5, 0.5, None)),
-            ("quality", 1.0, None, (0.0, 1.0, None)),
-            ("quality", None, None, (-1.0, 1.0, None)),
-            ("noise_floor", 0.0, 1.0, (-1.0, -1.0, 1.0)),
-            ("noise_floor", 1.0, 0.0, (1.0, 1.0, 0.0)),
-            ("noise_floor", None, 1.0, (-1.0, 0.0, 1.0)),
-            # A floor that nobody knows neither lowers the bar nor shows that the floor is high.
-            ("noise_floor", 1.0, None, (0.0, 1.0, 0.0)),
-            ("noise_floor", None, None, (-1.0, 1.0, 0.0)),
-        ],
-    )
-    def test_what_is_missing_is_worst_for_a_certificate_and_best_for_a_rejection(
-        self,
-        name: EstimandName,
-        candidate: float | None,
-        baseline: float | None,
-        expected: tuple[float, float, float | None],
-    ) -> None:
-        value, kind, floor = expected
-        assert observe(estimand(name, 0.05), candidate, baseline) == Observation(
-            value=value, value_if_kind=kind, floor=floor
-        )
 
 
 class TestDefaultRule:

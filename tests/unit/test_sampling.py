@@ -1,17 +1,35 @@
 import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from makers import cut_off, entry
 
 from parity_eval.intake import content_digest
-from parity_eval.records import Finish, LogEntry, Response, TaskName
-from parity_eval.sampling import Sample, calibration_size, distinct, draw, seeded_key, unusable
+from parity_eval.records import Finish, LogEntry, RequestId, Response, TaskName
+from parity_eval.sampling import (
+    Sample,
+    calibration_size,
+    distinct,
+    draw,
+    representative,
+    seeded_key,
+    unusable,
+)
 
 TRIAGE = TaskName("triage")
 
 
 def drawn(
-    rows: list[LogEntry], *, seed: int = 1, n_calibration: int = 0, needs_answer: bool = True
+    rows: list[LogEntry],
+    *,
+    seed: int = 1,
+    n_calibration: int = 0,
+    needs_answer: bool = True,
+    cluster: Callable[[LogEntry], str | None] | None = None,
+    keep: frozenset[RequestId] = frozenset(),
+    describe: Callable[[LogEntry], tuple[str | None, frozenset[str]]] | None = None,
 ) -> Sample:
     return draw(
         TRIAGE,
@@ -19,6 +37,25 @@ def drawn(
         seed=seed,
         n_calibration=n_calibration,
         needs_answer=needs_answer,
+        cluster=cluster,
+        keep=keep,
+        describe=describe,
+    )
+
+
+def talk(session: str | None, *request_ids: str, answer: str | None = "yes") -> list[LogEntry]:
+    return [replace(entry(i, answer=answer), session=session) for i in request_ids]
+
+
+def clustered(
+    rows: list[LogEntry],
+    *,
+    seed: int = 1,
+    n_calibration: int = 0,
+    keep: frozenset[RequestId] = frozenset(),
+) -> Sample:
+    return drawn(
+        rows, seed=seed, n_calibration=n_calibration, cluster=lambda e: e.session, keep=keep
     )
 
 
@@ -69,7 +106,7 @@ def test_what_cannot_be_compared_with(response: Response | None, why: str | None
 def test_unusable_answers_are_excluded_and_counted_in_lines() -> None:
     rows = [
         entry("a", "x", answer=None),
-        entry("b", "x"),
+        entry("b", "x", answer=""),
         entry("c", answer=cut_off()),
         entry("d"),
     ]
@@ -105,3 +142,149 @@ def test_nothing() -> None:
     sample = drawn([])
     assert (sample.units, sample.n_lines, sample.excluded) == ((), 0, {})
     assert sample.order_hash == hashlib.sha256(b"").hexdigest()
+
+
+class TestRepresentative:
+    GROUP = (
+        entry("a", "x", answer=None),
+        entry("b", "x", answer="no"),
+        entry("c", "x", answer="yes"),
+    )
+
+    def test_the_first_that_can_be_compared_with(self) -> None:
+        assert representative(self.GROUP, needs_answer=True).request.id == "b"
+        assert representative(self.GROUP, needs_answer=False).request.id == "a"
+        assert representative(self.GROUP[:1], needs_answer=True).request.id == "a"
+
+    def test_stands_for_the_whole_group(self) -> None:
+        sample = drawn(list(self.GROUP))
+        (unit,) = sample.units
+        assert (unit.request.id, unit.baseline.text, unit.weight) == ("b", "no", 3)
+        assert (sample.excluded, sample.excluded_units) == ({}, 0)
+
+
+class TestClusters:
+    # First hex digits of sha256("1\\0triage\\0" + text): a d5, b ab, c 22, d 5f, e 18, f 6767,
+    # g 676c, and of "cluster\\0s" c7, "cluster\\0t" ce.
+    ROWS = (*talk("s", "a", "b", "c"), *talk("t", "d", "e"), *talk(None, "f", "g"))
+
+    def test_one_request_stands_for_each(self) -> None:
+        sample = clustered(list(self.ROWS))
+        assert ids(sample) == ["f", "g", "c", "e"]
+        assert sample.order_hash == hashlib.sha256(b"f\ng\nc\ne").hexdigest()
+        assert sample.excluded == {"another request of its cluster stands for it": 3}
+        assert (sample.n_lines, sample.excluded_units) == (7, 0)
+
+    def test_lines_of_those_that_are_left_out_are_all_counted(self) -> None:
+        rows = [entry("a", "x"), entry("b", "x"), entry("c", "y"), entry("d", "y")]
+        sample = clustered([replace(row, session="s") for row in rows])
+        (unit,) = sample.units
+        assert unit.weight == 2
+        assert sample.excluded == {"another request of its cluster stands for it": 2}
+
+    def test_equal_requests_belong_where_their_representative_does(self) -> None:
+        rows = [*talk("s", "a"), *talk("t", "b"), *talk("t", "c")]
+        same = [replace(row, request=replace(row.request, body={})) for row in rows[:2]]
+        sample = clustered([*same, rows[2]])
+        assert {unit.request.id: unit.weight for unit in sample.units} == {"a": 2, "c": 1}
+
+    def test_without_any_value_nothing_changes(self) -> None:
+        rows = [entry(str(i)) for i in range(40)]
+        assert clustered(rows, n_calibration=5) == drawn(rows, n_calibration=5)
+
+    def test_a_cluster_is_none_of_the_requests_that_have_its_name(self) -> None:
+        assert len(clustered([*talk("a", "b"), *talk(None, "a")]).units) == 2
+
+    def test_neither_the_place_nor_the_chance_to_be_first_depends_on_size(self) -> None:
+        sizes = {"huge": 30, "big": 10, "small": 2, "one": 1}
+        rows = [row for s, n in sizes.items() for row in talk(s, *(f"{s} {i}" for i in range(n)))]
+        rows += talk(None, "alone")
+        n_seeds = 1000
+        orders = [[i.split()[0] for i in ids(clustered(rows, seed=s))] for s in range(n_seeds)]
+        places = Counter((name, place) for order in orders for place, name in enumerate(order))
+        # Five standard deviations of a binomial count with chance 1/5.
+        assert len(places) == 25
+        assert max(abs(n - n_seeds / 5) for n in places.values()) < 5 * (n_seeds * 0.16) ** 0.5
+
+    def test_every_request_of_a_cluster_is_as_likely_to_stand_for_it(self) -> None:
+        rows = talk("s", "a", "b", "c", "d")
+        n_seeds = 1000
+        chosen = Counter(i for s in range(n_seeds) for i in ids(clustered(rows, seed=s)))
+        assert len(chosen) == 4
+        spread = (n_seeds * 3 / 16) ** 0.5
+        assert max(abs(n - n_seeds / 4) for n in chosen.values()) < 5 * spread
+
+    def test_only_usable_requests_stand_for_a_cluster(self) -> None:
+        sample = clustered(
+            [*talk("s", "a", "b"), *talk("s", "c", answer=None), *talk("t", "d", "e", answer=None)]
+        )
+        assert ids(sample) == ["b"]
+        assert sample.excluded == {
+            "another request of its cluster stands for it": 1,
+            "no baseline answer": 3,
+        }
+
+    @pytest.mark.parametrize(
+        ("n_usable", "n_unusable", "n_clusters", "n_excluded"),
+        [(0, 3, 4, 4), (3, 0, 4, 0), (1, 1, 10, 5), (3, 1, 10, 2), (1, 9, 10, 9), (9, 1, 4, 0)],
+    )
+    def test_unusable_answers_count_by_their_share_of_a_cluster(
+        self, n_usable: int, n_unusable: int, n_clusters: int, n_excluded: int
+    ) -> None:
+        rows: list[LogEntry] = []
+        for c in range(n_clusters):
+            rows += talk(f"s{c}", *(f"{c} {i}" for i in range(n_usable)))
+            rows += talk(f"s{c}", *(f"{c} -{i}" for i in range(n_unusable)), answer=None)
+        assert clustered(rows).excluded_units == n_excluded
+
+    def test_calibration_takes_whole_clusters_until_it_has_enough(self) -> None:
+        rows = [row for s in range(20) for row in talk(f"s{s}", *(f"{s} {i}" for i in range(4)))]
+        for seed in range(20):
+            sample = clustered(rows, seed=seed, n_calibration=10)
+            aside = {row.session for row in sample.calibration}
+            assert len(sample.calibration) == 12
+            assert len(aside) == 3
+            assert not aside & {f"s{i.split()[0]}" for i in ids(sample)}
+            assert len(sample.units) == 17
+            assert sample.excluded["set aside for calibration"] == 12
+
+    def test_one_huge_cluster_is_set_aside_whole(self) -> None:
+        rows = [*talk("s", *map(str, range(90))), *(talk(None, *(f"x{i}" for i in range(10))))]
+        sizes = {len(clustered(rows, seed=s, n_calibration=5).calibration) for s in range(40)}
+        assert min(sizes) == 5
+        assert 90 <= max(sizes) <= 94
+
+
+class TestKeep:
+    ROWS = (*talk("s", "a", "b", "c"), *talk(None, "d", "e", "f"))
+
+    def test_what_must_pass_is_never_set_aside(self) -> None:
+        keep = frozenset({RequestId("a"), RequestId("e")})
+        for seed in range(20):
+            whole = drawn(list(self.ROWS), seed=seed, n_calibration=9, keep=keep)
+            assert sorted(ids(whole)) == ["a", "e"]
+
+    def test_nor_is_its_cluster(self) -> None:
+        sample = clustered(list(self.ROWS), n_calibration=9, keep=frozenset({RequestId("b")}))
+        assert sorted(row.request.id for row in sample.calibration) == ["d", "e", "f"]
+        assert len(sample.units) == 1
+
+    def test_nor_what_it_is_equal_to(self) -> None:
+        rows = [entry("a", "x"), entry("b", "x"), entry("c")]
+        sample = drawn(rows, n_calibration=9, keep=frozenset({RequestId("b")}))
+        assert ids(sample) == ["a"]
+
+    def test_others_take_its_place(self) -> None:
+        rows = [entry(str(i)) for i in range(40)]
+        first = drawn(rows, n_calibration=5).calibration[0].request.id
+        sample = drawn(rows, n_calibration=5, keep=frozenset({first}))
+        assert len(sample.calibration) == 5
+        assert first in ids(sample)
+
+
+def test_units_are_described_by_their_representative() -> None:
+    rows = [entry("a", "x", answer=None), entry("b", "x"), entry("c")]
+    sample = drawn(rows, describe=lambda e: (f"right {e.request.id}", frozenset({e.request.id})))
+    found = {str(u.request.id): (u.reference, u.slices) for u in sample.units}
+    assert found == {"b": ("right b", frozenset("b")), "c": ("right c", frozenset("c"))}
+    assert {(u.reference, u.slices) for u in drawn(rows).units} == {(None, frozenset())}

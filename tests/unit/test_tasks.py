@@ -1,14 +1,19 @@
+from dataclasses import replace
+
 import pytest
 from makers import entry, request
 
-from parity_eval.records import Finish, JsonValue, Kind, LogEntry, Response, TaskName
+from parity_eval.records import Finish, JsonValue, Kind, LogEntry, Response, TaskName, ToolCall
 from parity_eval.study import TaskSpec
 from parity_eval.tasks import (
     assign,
+    common_value,
     content_text,
+    field_values,
     is_free_text,
     kind_from_answers,
     kind_from_requests,
+    matches,
     system_prompt,
 )
 
@@ -65,6 +70,86 @@ class TestAssign:
         specs = [TaskSpec(name=TaskName("a [b]*"))]
         assert assign(entry("1", task="a [b]*"), specs) == "a [b]*"
         assert assign(entry("1", task="a bc"), specs) is None
+
+
+def called(*names: str, text: str = "") -> Response:
+    return Response(text=text, tool_calls=tuple(ToolCall(name=n, arguments="{}") for n in names))
+
+
+class TestFieldValues:
+    @pytest.mark.parametrize(
+        ("field", "values"),
+        [
+            ("model", ("big",)),
+            ("user", ()),
+            ("session", ("s1",)),
+            ("task", ("triage",)),
+            ("tag", ("reply",)),
+            ("system_prompt", ("Read the invoice.",)),
+            ("metadata.feature", ("triage",)),
+            ("metadata.list", ("a", "b")),
+            ("metadata.beta", ("true",)),
+            ("metadata.deep", ('{"er": 1}',)),
+            ("metadata.deep.er", ("1",)),
+            ("metadata.deep.er.est", ()),
+            ("metadata.nothing", ()),
+            ("answer", ("yes",)),
+        ],
+    )
+    def test_every_field(self, field: str, values: tuple[str, ...]) -> None:
+        given = replace(RICH, session="s1", task="triage")
+        assert field_values(given, field) == values
+
+    @pytest.mark.parametrize(
+        ("answer", "values"),
+        [
+            (" toxic\n", ("toxic",)),
+            (called("refund", "close"), ("refund", "close")),
+            (called("refund", text="Done. "), ("Done.", "refund")),
+            (" ", ()),
+            (None, ()),
+        ],
+    )
+    def test_the_answer(self, answer: str | Response | None, values: tuple[str, ...]) -> None:
+        assert field_values(entry("1", answer=answer), "answer") == values
+
+    def test_a_field_that_no_entry_has(self) -> None:
+        with pytest.raises(KeyError, match="colour"):
+            field_values(RICH, "colour")
+
+
+class TestMatches:
+    @pytest.mark.parametrize(
+        ("match", "is_match"),
+        [
+            ({}, True),
+            ({"answer": "re*"}, True),
+            ({"answer": "Refund"}, False),
+            ({"answer": "Sure, *\nbye"}, True),
+            ({"answer": "re*", "model": "small"}, False),
+            ({"answer": "re*", "metadata.feature": "tri?ge"}, True),
+        ],
+    )
+    def test_all_globs_must_fit_one_value(self, match: dict[str, str], *, is_match: bool) -> None:
+        given = replace(RICH, response=called("close", "refund", text="Sure, done\nbye"))
+        assert matches(given, match) is is_match
+
+
+@pytest.mark.parametrize(
+    ("session", "field", "value"),
+    [
+        ("s1", "session", "s1"),
+        ("", "session", None),
+        (None, "session", None),
+        (None, "metadata.list", "a\x1fb"),
+        (None, "metadata.nothing", None),
+        (None, "metadata.deep.er", "1"),
+    ],
+)
+def test_what_dependent_requests_have_in_common(
+    session: str | None, field: str, value: str | None
+) -> None:
+    assert common_value(replace(RICH, session=session), field) == value
 
 
 class TestKindFromRequests:

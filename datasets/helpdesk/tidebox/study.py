@@ -38,7 +38,7 @@ def describe_study() -> str:
         f'judge: {{name: {JUDGE}, model: recorded, path: "judgments/*.jsonl.gz"}}',
         (
             f"test: {{alpha: {ALPHA}, bar: {BAR}, margin: {MARGIN}, "
-            f"max_samples: {MAX_SAMPLES}, seed: 1}}"
+            f"max_samples: {MAX_SAMPLES}, seed: 1, cluster: none}}"
         ),
         "tasks:",
         *(_task(writer) for writer in WRITERS),

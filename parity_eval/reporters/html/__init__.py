@@ -12,7 +12,7 @@ from typing import ClassVar
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from parity_eval import figures
+from parity_eval import figures, findings
 from parity_eval.reporters.html.views import ledger_totals, task_views
 from parity_eval.reporters.html.words import sentence_groups
 from parity_eval.summary import PairView, RunSummary
@@ -55,6 +55,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     env.globals["fig"] = figures
+    env.globals["find"] = findings
     return env
 
 

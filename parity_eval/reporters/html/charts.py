@@ -44,6 +44,10 @@ class Chart:
     evidence_one: float
     needed: Tick
     evidence_stop: tuple[float, float]
+    log_e: float
+    """Evidence for the task's own estimand, which that of the weakest gate may fall short of."""
+    has_evidence: bool
+    """Whether the design of the run measures any."""
     description: str
     rows: tuple[PathPoint, ...]
     """Some points of the path, as a table."""
@@ -58,11 +62,12 @@ class Whisker:
     mean: float
 
 
-def chart(decision: Decision, estimand: Estimand) -> Chart | None:
+def chart(decision: Decision, estimand: Estimand, *, has_evidence: bool = True) -> Chart | None:
     """Return the charts of an arm; None where nothing was measured."""
     path = decision.path
     if not path:
         return None
+    log_e = path[-1].log_e if decision.gates else decision.log_e
     x = Scale(low=0, high=1.04 * path[-1].n, start=_LEFT, stop=WIDTH - _RIGHT)
     y = _rate_scale(decision, estimand)
     e = _evidence_scale(decision)
@@ -84,7 +89,9 @@ def chart(decision: Decision, estimand: Estimand) -> Chart | None:
             at=e(decision.log_e_needed), label=f"needed {figures.e_value(decision.log_e_needed)}"
         ),
         evidence_stop=(xs[-1], e.within(path[-1].log_e)),
-        description=_description(decision, estimand),
+        log_e=log_e,
+        has_evidence=has_evidence,
+        description=_description(decision, estimand, log_e if has_evidence else None),
         rows=_some(path),
     )
 
@@ -153,12 +160,13 @@ def _some(path: Sequence[PathPoint]) -> tuple[PathPoint, ...]:
     return tuple(path[place] for place in sorted(places))
 
 
-def _description(decision: Decision, estimand: Estimand) -> str:
+def _description(decision: Decision, estimand: Estimand, log_e: float | None) -> str:
     n = figures.count(decision.n)
     result = figures.result(estimand, decision)
+    needed = figures.e_value(decision.log_e_needed)
+    evidence = "" if log_e is None else f"; evidence {figures.e_value(log_e)}, needed {needed}"
     return (
         f"The {figures.measure_name(estimand)} over the requests used, with its confidence "
         f"sequence, which narrows until the test stops after {n}: {result}; "
-        f"bar {figures.bar(estimand)}; evidence {figures.e_value(decision.log_e)}, "
-        f"needed {figures.e_value(decision.log_e_needed)}."
+        f"bar {figures.bar(estimand)}{evidence}."
     )

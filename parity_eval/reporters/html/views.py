@@ -6,7 +6,8 @@ from itertools import groupby
 
 from markupsafe import Markup, escape
 
-from parity_eval import figures
+from parity_eval import figures, findings
+from parity_eval.findings import Agreed, Gate, MustPass
 from parity_eval.records import Score, Unscored
 from parity_eval.reporters.html.charts import Chart, Whisker, chart, reach, whisker
 from parity_eval.reporters.html.words import anchor
@@ -19,6 +20,7 @@ _PAIRS_PER_ARM = 200
 _SCORES_PER_PAIR = 20
 _PAIRS_BUDGET = 6_000_000
 """Characters of all pairs together; keeps the largest reports under 15 MB."""
+_MOST_MUST_PASS = 20
 _MOST_OPEN_ARMS = 12
 """With more arms than that, all start closed."""
 
@@ -54,6 +56,10 @@ class ArmView:
     chart: Chart | None
     whisker: Whisker | None
     pairs: tuple[ShownPair, ...]
+    gates: tuple[Gate, ...]
+    must_pass: tuple[MustPass, ...]
+    """The first of them."""
+    agreed: Agreed | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +99,14 @@ def task_views(summary: RunSummary, pairs: tuple[PairView, ...]) -> tuple[TaskVi
             arm=arm,
             anchor=anchor(i, j),
             is_open=is_open,
-            chart=chart(arm.decision, task.estimand),
+            chart=chart(arm.decision, task.estimand, has_evidence=findings.has_e_values(summary)),
             whisker=whisker(arm.decision, task.estimand, distance),
             pairs=tuple(
                 _fitting(failures.get((task.name, arm.decision.arm.candidate), ()), budget)
             ),
+            gates=findings.gates(summary, task, arm),
+            must_pass=findings.must_pass(task, arm.decision)[:_MOST_MUST_PASS],
+            agreed=findings.agreement(task, arm.agreement) if arm.agreement else None,
         )
 
     return tuple(

@@ -6,12 +6,19 @@ Only `rejected` is called shown to be below the bar, and a bound is never told w
 from dataclasses import dataclass
 from typing import assert_never
 
-from parity_eval import figures
+from parity_eval import figures, findings
 from parity_eval.records import Decision, Estimand, Status
 from parity_eval.summary import ArmSummary, RunSummary, TaskSummary
 
 _MOST_OPEN_SENTENCES = 8
 """A group with more than that starts closed; that of the routes never does."""
+
+_WHY = {
+    Status.INCONCLUSIVE: "was not settled before the requests or the sample limit ran out",
+    Status.FUTILE: (
+        "was stopped because a certificate was out of reach, which does not show it worse"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +54,7 @@ def sentence_groups(summary: RunSummary) -> tuple[SentenceGroup, ...]:
     for i, task in enumerate(summary.tasks):
         for j, arm in enumerate(task.arms):
             key = (figures.status_rank(arm.decision.status), not arm.is_route)
-            sentence = _sentence(task, arm, summary.baseline, anchor(i, j))
+            sentence = _sentence(summary, task, arm, anchor(i, j))
             found.setdefault(key, []).append(sentence)
     return tuple(
         _group(figures.STATUSES[rank], tuple(found[rank, is_other]), is_route=not is_other)
@@ -68,8 +75,8 @@ def _group(status: Status, sentences: tuple[Sentence, ...], *, is_route: bool) -
     )
 
 
-def _sentence(task: TaskSummary, arm: ArmSummary, baseline: str, place: str) -> Sentence:
-    verb, rest = _words(task, arm, figures.one_line(baseline, 60))
+def _sentence(summary: RunSummary, task: TaskSummary, arm: ArmSummary, place: str) -> Sentence:
+    verb, rest = _words(summary, task, arm)
     return Sentence(
         task=figures.one_line(task.name),
         verb=verb,
@@ -79,33 +86,38 @@ def _sentence(task: TaskSummary, arm: ArmSummary, baseline: str, place: str) -> 
     )
 
 
-def _words(task: TaskSummary, arm: ArmSummary, baseline: str) -> tuple[str, str]:
-    decision, stays = arm.decision, f"stays on {baseline}:"
+def _words(summary: RunSummary, task: TaskSummary, arm: ArmSummary) -> tuple[str, str]:
+    decision, stays = arm.decision, f"stays on {_baseline(summary)}:"
     so_far = f"{figures.measure_name(task.estimand)} {figures.result(task.estimand, decision)}"
+    reason = figures.one_line(decision.reason).rstrip(".")
     match decision.status:
         case Status.CERTIFIED:
-            return _certified(task.estimand, arm, baseline)
+            return _certified(summary, task.estimand, arm)
         case Status.OPEN:
-            reason = figures.one_line(decision.reason).rstrip(".")
             return stays, f" is still open. {reason}; {so_far}."
-        case Status.INCONCLUSIVE:
-            why = "was not settled before the requests or the sample limit ran out"
-            return stays, f" {why}; {so_far}."
-        case Status.FUTILE:
-            why = "was stopped because a certificate was out of reach, which does not show it worse"
-            return stays, f" {why}; {so_far}."
+        case Status.INCONCLUSIVE | Status.FUTILE:
+            return stays, f" {_WHY[decision.status]}{_gates_short(decision)}; {so_far}."
         case Status.REJECTED:
-            finding = _finding(task.estimand, decision, baseline, is_lower=False)
+            if findings.is_rejected_otherwise(task, decision):
+                return stays, f" is rejected: {reason}."
+            finding = _finding(summary, task.estimand, arm, is_lower=False)
             return stays, f" is shown to be below the bar: {finding}."
         case Status.NOT_MEASURABLE:
             why = figures.one_line(task.why_not_measurable or decision.reason).rstrip(".")
-            return stays, f" cannot be measured on it. {why}."
+            return stays, f" cannot be measured on it. {why[:1].upper()}{why[1:]}."
         case _:
             assert_never(decision.status)
 
 
-def _certified(estimand: Estimand, arm: ArmSummary, baseline: str) -> tuple[str, str]:
-    finding = _finding(estimand, arm.decision, baseline, is_lower=True)
+def _gates_short(decision: Decision) -> str:
+    """Return the reason where a gate may have a part in it."""
+    if all(gate.is_passed for gate in decision.gates):
+        return ""
+    return f" ({figures.one_line(decision.reason).rstrip('.')})"
+
+
+def _certified(summary: RunSummary, estimand: Estimand, arm: ArmSummary) -> tuple[str, str]:
+    finding = _finding(summary, estimand, arm, is_lower=True)
     if arm.is_route:
         return "can move to", f": {finding}."
     if arm.blocked_by is not None:
@@ -115,27 +127,37 @@ def _certified(estimand: Estimand, arm: ArmSummary, baseline: str) -> tuple[str,
     return "could move to", f" as well: {finding}; the manifest does not route it there."
 
 
-def _finding(estimand: Estimand, decision: Decision, baseline: str, *, is_lower: bool) -> str:
+def _finding(summary: RunSummary, estimand: Estimand, arm: ArmSummary, *, is_lower: bool) -> str:
     """Say what one bound shows: the lower one of a certificate, the upper one of a rejection."""
+    decision, baseline = arm.decision, _baseline(summary)
     limit, bound = ("at least", decision.low) if is_lower else ("at most", decision.high)
     value = figures.measure(estimand, bound, rounding="down" if is_lower else "up")
     n = f"n = {figures.count(decision.n)}"
     against = f"bar {figures.bar(estimand)}, {n}"
+    is_log = summary.target == "log"
+    on_log = "on this log, " if is_log else ""
     match estimand.name:
         case "parity":
-            requests = "of requests like these get an answer at parity with"
-            return f"{limit} {value} {requests} {baseline}'s ({against})"
+            whose = "of the requests of this log" if is_log else "of requests like these"
+            human = ", as humans judge it" if arm.labels_used else ""
+            shares = f"{whose} get an answer at parity with {baseline}'s{human}"
+            return f"{limit} {value} {shares} ({against})"
         case "noise_floor":
-            distance = _distance(value, is_lower=is_lower)
-            return f"its parity with {baseline} is {distance} {baseline}'s with itself ({against})"
+            distance = f"{_distance(value, is_lower=is_lower)} {baseline}'s with itself"
+            return f"{on_log}its parity with {baseline} is {distance} ({against})"
         case "quality":
             distance = _distance(value, is_lower=is_lower)
-            return f"its mean quality is {distance} {baseline}'s ({against})"
+            return f"{on_log}its mean quality is {distance} {baseline}'s ({against})"
         case "preference":
-            preference = "the judge's mean preference for it (a tie is 50%)"
-            return f"{preference} is {limit} {value} ({against})"
+            whose = "humans'" if arm.labels_used else "the judge's"
+            preference = f"{whose} mean preference for it (a tie is 50%)"
+            return f"{on_log}{preference} is {limit} {value} ({against})"
         case _:
             assert_never(estimand.name)
+
+
+def _baseline(summary: RunSummary) -> str:
+    return figures.one_line(summary.baseline, 60)
 
 
 def _distance(value: str, *, is_lower: bool) -> str:

@@ -10,7 +10,7 @@ import summaries
 from pages import Element
 
 from parity_eval import figures
-from parity_eval.records import ModelName, Status
+from parity_eval.records import ModelName, RequestId, Status
 from parity_eval.reporters.html import Html
 from parity_eval.summary import PairView, RunSummary
 
@@ -34,6 +34,16 @@ def believable() -> str:
 
 
 @pytest.fixture(scope="module")
+def gated() -> str:
+    return Html().render(summaries.gated(), ())
+
+
+@pytest.fixture(scope="module")
+def fixed_end() -> str:
+    return Html().render(summaries.with_fixed_end(summaries.gated()), ())
+
+
+@pytest.fixture(scope="module")
 def hostile() -> str:
     return Html().render(*summaries.hostile())
 
@@ -46,8 +56,8 @@ def large() -> str:
 # Safety
 
 
-def test_only_known_elements_and_attributes(believable: str, hostile: str) -> None:
-    for page in (believable, hostile):
+def test_only_known_elements_and_attributes(believable: str, gated: str, hostile: str) -> None:
+    for page in (believable, gated, hostile):
         elements = pages.read(page).all()
         assert {element.tag for element in elements} <= set(TAGS.split())
         assert {name for element in elements for name in element.attributes} <= set(
@@ -363,6 +373,156 @@ def test_no_phrase_that_would_be_wrong(make: Callable[[], RunSummary]) -> None:
     assert "95% sure" not in text
 
 
+# Gates, the judge against humans, rules, the target
+
+
+def test_an_ordinary_report_has_none_of_these(believable: str) -> None:
+    root = pages.read(believable)
+    for name in ("gates", "confusion", "rules"):
+        assert not root.all("table", class_=name)
+    assert not root.all("p", class_="must")
+    assert not root.all("li", class_="term")
+
+
+def test_gates_stand_under_the_decision(gated: str) -> None:
+    arm = pages.read(gated).one("details", id="t1-a2")
+    assert _rows(arm.one("table", class_="gates"))[2] == [
+        "german",
+        "shown below its bar",
+        "where metadata.language = DE: more than 85% of requests of this kind",
+        "57",
+        "66.67 [48.76, 81.49]%",
+        "1.2e-04",
+    ]
+    classes = [td.attributes["class"] for td in arm.all("td", class_="outcome")]
+    assert classes == ["outcome certified", "outcome certified", "outcome rejected"]
+    assert _flat(arm).index("shown to be below its bar after 57") < _flat(arm).index("Demands")
+
+
+def test_a_gate_that_is_only_not_passed_is_not_called_rejected(gated: str) -> None:
+    (outcome,) = pages.read(gated).one("details", id="t2-a1").all("td", class_="outcome")
+    assert outcome.attributes["class"] == "outcome inconclusive"
+    assert outcome.text == "not passed"
+
+
+def test_requests_that_must_pass_are_listed_with_the_outcome(gated: str) -> None:
+    root = pages.read(gated)
+    listed = [_flat(p) for p in root.all("p", class_="must")]
+    assert listed == [
+        "Must pass: req-00017 passed, req-00317 passed.",
+        "Must pass: req-00017 passed, req-00317 passed.",
+        "Must pass: req-00317 falls short, req-00017 not known.",
+    ]
+
+
+def test_a_long_list_of_requests_is_cut_and_said() -> None:
+    summary = summaries.gated()
+    task = replace(summary.tasks[0], must_pass=tuple(RequestId(f"req-{i:05d}") for i in range(400)))
+    page = Html().render(replace(summary, tasks=(task,)), ())
+    first, _, last = (_flat(p) for p in pages.read(page).all("p", class_="must"))
+    assert first.endswith("req-00019 passed, and 380 more requests.")
+    assert last.startswith("Must pass: req-00317 falls short, req-00000 not known,")
+
+
+def test_evidence_is_that_of_the_weakest_part(gated: str) -> None:
+    root = pages.read(gated)
+    arm = _flat(root.one("details", id="t1-a2"))
+    assert "e-value 1.2e-04 (of the weakest: the task's own estimand or a gate)" in arm
+    assert "needs, without the gates: 61 of 59.8" in arm
+    caption = root.one("table", id="decision-table").one("caption").text
+    assert "the e-value is that of the weakest: a gate or the result shown" in caption
+
+
+def test_a_task_lists_its_gates(gated: str) -> None:
+    root = pages.read(gated)
+    assert "A certificate takes all of them" in _flat(root.one("article", id="t1"))
+    assert "A certificate takes all of them" not in _flat(root.one("article", id="t2"))
+
+
+def test_the_judge_is_held_against_humans(gated: str) -> None:
+    arm = pages.read(gated).one("details", id="t3-a1")
+    table = arm.one("table", class_="confusion")
+    head = [th.text for th in table.all("thead")[0].all("th")]
+    assert head == ["pairs", "human: worse", "human: draw", "human: better"]
+    assert _rows(table) == [
+        ["judge: worse", "11", "1", "0"],
+        ["judge: draw", "2", "6", "1"],
+        ["judge: better", "0", "2", "17"],
+    ]
+    assert [td.text for td in table.all("td", class_="same")] == ["11", "6", "17"]
+    text = _flat(arm)
+    for words in (
+        "On 40 pairs with a verdict of both, they say the same on 34 of 40 (85.00%).",
+        "Cohen's kappa: 0.77 [0.58, 0.95] (interval at level 95%).",
+        "a simple random part of those that the judge was asked about",
+        "not on kappa",
+        "58 entered the test and corrected the judge",
+        "15 requests of the first 571 in the order",
+    ):
+        assert words in text
+
+
+def test_each_rule_and_the_one_that_is_used(gated: str) -> None:
+    section = pages.read(gated).one("section", id="method")
+    table = section.one("table", class_="rules")
+    rows = _rows(table)
+    assert [(row[0], row[2]) for row in rows] == [
+        ("no correction", "3"),
+        ("Bonferroni", "0"),
+        ("e-Holm", "1"),
+        ("selected e-BHused", "2"),
+    ]
+    assert [row[3] for row in rows[:2]] == [
+        "ticket-triage/swift-lite, replies/mini-8b, ticket-triage/mini-8b",
+        "none",
+    ]
+    assert len(table.all("tr", class_="used")) == 1
+    assert "to choose among them afterwards voids the guarantee" in _flat(section)
+
+
+def test_certificates_without_number_are_counted() -> None:
+    summary = summaries.gated()
+    rules = tuple(replace(view, certified=view.certified * 200) for view in summary.rules)
+    table = pages.read(Html().render(replace(summary, rules=rules), ())).one(
+        "table", class_="rules"
+    )
+    assert _rows(table)[0][2] == "600"
+    assert _rows(table)[0][3].endswith(", and 540 more")
+
+
+def test_the_head_names_the_target(gated: str, believable: str) -> None:
+    root = pages.read(gated)
+    said = [_flat(item) for item in root.all("li", class_="term")]
+    assert said == [
+        "Target this log; certificates speak of its requests, not of other traffic",
+        "Unit one request per session",
+    ]
+    limits = _flat(root.one("section", id="limits"))
+    assert "The statement of its task, for the requests of this log," in limits
+    assert "says nothing about those to come" in limits
+    assert "says nothing about those to come" not in believable
+
+
+def test_a_design_with_a_fixed_end_claims_no_evidence(fixed_end: str) -> None:
+    root = pages.read(fixed_end)
+    assert "Design " + summaries.FIXED in [_flat(li) for li in root.all("li", class_="term")]
+    rows = root.one("table", id="decision-table").all("tbody")[0].all("tr")
+    assert {row.all("td")[5].text for row in rows} == {"none"}
+    assert len(root.one("details", id="t1-a1").all("svg", class_="chart")) == 1
+    text = _flat(root)
+    assert "Such a design has no e-value, only a verdict at its level." in text
+    for words in ("the wealth of the bets", "no matter how often anyone looked", "e-value 6"):
+        assert words not in text
+
+
+def test_hostile_gates_rules_and_terms_are_shown_as_text(hostile: str) -> None:
+    root = pages.read(hostile)
+    names = [row[0] for table in root.all("table", class_="gates") for row in _rows(table)]
+    expected = {" ".join(figures.one_line(attack).split()) for attack in summaries.ATTACKS}
+    assert set(names) == expected
+    assert {row[0] for row in _rows(root.one("table", class_="rules"))} == expected
+
+
 # Failing pairs
 
 
@@ -443,6 +603,11 @@ def _without_routes(summary: RunSummary) -> RunSummary:
 def _outside_svg(root: Element, tag: str) -> list[Element]:
     inside = [element for svg in root.all("svg") for element in svg.all(tag)]
     return [element for element in root.all(tag) if not any(element is one for one in inside)]
+
+
+def _rows(table: Element) -> list[list[str]]:
+    rows = table.all("tbody")[0].all("tr")
+    return [[_flat(cell) for cell in row.children if isinstance(cell, Element)] for row in rows]
 
 
 def _flat(element: Element) -> str:

@@ -158,3 +158,57 @@ def test_long_groups_start_closed_but_never_the_routes() -> None:
 
 def groups(summary: RunSummary) -> tuple[SentenceGroup, ...]:
     return sentence_groups(summary)
+
+
+# Gates, requests that must pass, the target
+
+
+def sentences(summary: RunSummary) -> dict[str, str]:
+    found = [said(sentence) for group in sentence_groups(summary) for sentence in group.sentences]
+    return {" ".join(text.split()[:1]) + "/" + _candidate(text): text for text in found}
+
+
+def _candidate(text: str) -> str:
+    return next(name for name in ("swift-lite", "mini-8b", "nano") if name in text)
+
+
+def test_what_is_said_of_a_log_is_said_of_that_log() -> None:
+    text = sentences(summaries.gated())["ticket-triage/swift-lite"]
+    assert "at least 90.00% of the requests of this log get an answer at parity" in text
+    assert "requests like these" not in text
+
+
+@pytest.mark.parametrize("estimand", [NOISE_FLOOR, QUALITY, PREFERENCE])
+def test_a_difference_on_a_log_names_the_log(estimand: Estimand) -> None:
+    summary = summaries.gated()
+    task = replace(summary.tasks[0], estimand=estimand, arms=summary.tasks[0].arms[:1])
+    of_log = replace(summary, target="log", tasks=(task,))
+    of_traffic = replace(summary, target="traffic", tasks=(task,))
+    assert "on this log, " in sentences(of_log)["ticket-triage/swift-lite"]
+    assert "on this log, " not in sentences(of_traffic)["ticket-triage/swift-lite"]
+
+
+def test_a_rejection_by_a_gate_claims_nothing_of_the_task_itself() -> None:
+    text = sentences(summaries.gated())["ticket-triage/mini-8b"]
+    assert text.endswith("is rejected: gate 'german': shown to be below its bar after 57 requests.")
+    assert "at most" not in text
+
+
+def test_a_rejection_by_a_request_names_it() -> None:
+    text = sentences(summaries.gated())["ticket-triage/nano"]
+    assert text.endswith("is rejected: falls short on request 'req-00317', which must pass.")
+
+
+def test_a_gate_that_stands_in_the_way_is_the_reason() -> None:
+    text = sentences(summaries.gated())["moderation/swift-lite"]
+    assert "(the log used up after 288 requests; the baseline is not shown to agree" in text
+
+
+def test_a_preference_that_humans_corrected_is_theirs() -> None:
+    summary = summaries.gated()
+    task = summary.tasks[2]
+    decision = replace(task.arms[0].decision, status=Status.CERTIFIED, low=0.47)
+    for used, whose in ((58, "humans' mean preference"), (0, "the judge's mean preference")):
+        arm = replace(task.arms[0], decision=decision, is_route=True, labels_used=used)
+        changed = replace(summary, tasks=(replace(task, arms=(arm,)),))
+        assert whose in sentences(changed)["replies/mini-8b"]

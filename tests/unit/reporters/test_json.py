@@ -16,7 +16,7 @@ def render(summary: RunSummary) -> str:
     return Json().render(summary, ())
 
 
-@pytest.mark.parametrize("summary", [summaries.believable(), summaries.empty()])
+@pytest.mark.parametrize("summary", [summaries.believable(), summaries.empty(), summaries.gated()])
 def test_it_reads_back_as_the_same_summary(summary: RunSummary) -> None:
     assert msgspec.json.decode(render(summary), type=RunSummary) == summary
 

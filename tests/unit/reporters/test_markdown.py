@@ -103,3 +103,91 @@ def test_a_hostile_run_is_written_without_any_markup() -> None:
     assert "<" not in text.replace("<sub>", "").replace("</sub>", "")
     assert not re.search(r"^::|javascript:|https?:|@\w", text, re.MULTILINE)
     text.encode()
+
+
+# Gates, the judge against humans, rules
+
+
+def section(text: str, title: str) -> list[list[str]]:
+    """Return the rows of the table below a title."""
+    lines = text.split(f"#### {title}\n")[1].split("####", maxsplit=1)[0].splitlines()
+    return [cells(line) for line in lines if line.startswith("|")][2:]
+
+
+def test_an_ordinary_run_has_no_sections() -> None:
+    assert "####" not in render(summaries.believable())
+
+
+def test_the_gates_of_each_arm() -> None:
+    rows = section(render(summaries.gated()), "Gates")
+    assert len(rows) == 3 + 1 + 3 + 1 + 1 + 2 + 1
+    assert rows[2] == [
+        "ticket-triage",
+        "swift-lite",
+        "german",
+        "where metadata.language = DE: more than 85% of requests of this kind",
+        "98.36% (87.13% to 99.96%), n = 61",
+        "164",
+        "passed",
+    ]
+    assert [row[2:] for row in rows if row[1] == "nano"] == [
+        ["valid", rows[0][3], "nothing measured, n = 0", "none", "**not tested**"],
+        ["must pass", "requests req-00317", "", "", "**falls short**"],
+        ["must pass", "requests req-00017", "", "", "not known"],
+    ]
+    floor = next(row for row in rows if row[2] == "noise floor")
+    assert floor[3] == "the baseline agrees with itself on more than 80%"
+
+
+def test_the_judge_against_humans() -> None:
+    text = render(summaries.gated())
+    (row,) = section(text, "Judge against humans")
+    assert row == [
+        "replies",
+        "mini-8b",
+        "34 of 40 (85.00%)",
+        "0.77 [0.58, 0.95] (interval at level 95%)",
+        (
+            "worse: 11 worse, 1 draw, 0 better; draw: 2 worse, 6 draw, 1 better; "
+            "better: 0 worse, 2 draw, 17 better"
+        ),
+        "58",
+    ]
+    assert "simple random part" in text
+
+
+def test_the_rules_and_the_one_that_is_used() -> None:
+    text = render(summaries.gated())
+    rows = section(text, "What each rule would have decided")
+    assert [(row[0], row[2]) for row in rows] == [
+        ("no correction", "3"),
+        ("Bonferroni", "0"),
+        ("e-Holm", "1"),
+        ("**selected e-BH** (used)", "2"),
+    ]
+    assert rows[0][3] == "ticket-triage/swift-lite, replies/mini-8b, ticket-triage/mini-8b"
+    assert rows[1][3] == "none"
+    assert "voids the guarantee" in text
+
+
+def test_the_head_names_the_target_the_unit_and_the_design() -> None:
+    head = html.unescape(render(summaries.with_fixed_end(summaries.gated()))).split("| task")[0]
+    assert "not of other traffic" in head
+    assert "one request per session" in head
+    assert summaries.FIXED in head
+
+
+def test_a_design_with_a_fixed_end_shows_no_e_value() -> None:
+    text = render(summaries.with_fixed_end(summaries.gated()))
+    rows = [cells(line) for line in text.splitlines() if line.startswith("| ticket-triage")]
+    assert {row[5] for row in rows if len(row) in (7, 9)} <= {"none", ""}
+
+
+def test_what_does_not_fit_into_a_comment_is_counted() -> None:
+    summary = summaries.gated()
+    task = summary.tasks[0]
+    many = tuple(replace(task, name=TaskName(f"{i}{'@' * 60}")) for i in range(60))
+    text = render(replace(summary, tasks=many))
+    assert len(text) < 65_536
+    assert "more decision" in text
+    assert "more row" in text

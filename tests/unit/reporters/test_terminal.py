@@ -6,8 +6,8 @@ import pytest
 import summaries
 from rich.console import Console
 
-from parity_eval.records import ModelName
-from parity_eval.reporters.terminal import WIDTH, closing_lines, decision_table
+from parity_eval.records import ModelName, Status
+from parity_eval.reporters.terminal import WIDTH, closing_lines, decision_table, details
 from parity_eval.summary import RunSummary
 
 
@@ -22,6 +22,7 @@ def shown(summary: RunSummary, *, is_terminal: bool = False) -> str:
     console.print(decision_table(summary))
     for line in closing_lines(summary, {"report": "reports/r/report.html"}):
         console.print(line)
+    console.print(details(summary), end="")
     return out.getvalue()
 
 
@@ -54,7 +55,8 @@ def test_a_row_for_each_arm() -> None:
 
 
 @pytest.mark.parametrize(
-    "summary", [summaries.believable(), summaries.empty(), summaries.hostile()[0]]
+    "summary",
+    [summaries.believable(), summaries.empty(), summaries.hostile()[0], summaries.gated()],
 )
 def test_it_fits_eighty_columns(summary: RunSummary) -> None:
     # Of every line, with room for wide characters: none of ours is wide.
@@ -127,3 +129,99 @@ def test_a_wider_terminal_gives_long_names_a_line_of_their_own() -> None:
     assert name in wide.getvalue()
     assert max(map(len, wide.getvalue().splitlines())) <= 120
     assert name not in narrow.getvalue()
+
+
+# Gates, the judge against humans, rules
+
+
+def below(text: str, start: str) -> str:
+    """Return the line after the first that starts so."""
+    lines = [line.strip() for line in text.splitlines()]
+    return lines[next(i for i, line in enumerate(lines) if line.startswith(start)) + 1]
+
+
+def test_a_line_below_an_arm_with_gates() -> None:
+    text = shown(summaries.gated()).split("Gates\n")[0]
+    assert below(text, "* swift-lite") == "gates 3/3, must pass 2/2"
+    assert below(text, "mini-8b") == (
+        "gates 2/3, must pass 2/2; gate 'german': shown to be below its bar after 57"
+    )
+    assert below(text, "nano") == "falls short on request 'req-00317', which must pass"
+    assert "judge and humans equal on 34 of 40 (85.00%), kappa 0.77 [0.58, 0.95]" in text
+
+
+def test_the_built_in_gate_is_silent_while_it_is_passed() -> None:
+    summary = summaries.gated()
+    task = summary.tasks[1]
+    (arm,) = task.arms
+    text = shown(replace(summary, tasks=(task,), rules=()))
+    assert "gates 0/1; the log used up after 288 requests" in text
+    (floor,) = arm.decision.gates
+    passed = replace(arm.decision, gates=(replace(floor, is_passed=True),))
+    task = replace(task, arms=(replace(arm, decision=passed),))
+    assert "gates " not in shown(replace(summary, tasks=(task,), rules=()))
+
+
+def test_an_arm_that_a_gate_keeps_from_being_measured_says_why() -> None:
+    summary = summaries.gated()
+    task = summary.tasks[0]
+    arm = task.arms[2]
+    why = "gate 'valid': its 40 requests cannot certify a bar of 0.98"
+    closed = replace(arm.decision, status=Status.NOT_MEASURABLE, reason=why)
+    changed = replace(task, arms=(replace(arm, decision=closed),))
+    assert below(shown(replace(summary, tasks=(changed,))), "nano") == why
+
+
+def test_the_details_of_gates() -> None:
+    text = shown(summaries.gated()).split("\nGates\n")[1]
+    assert "german: where metadata.language = DE" in text
+    assert "noise floor: the baseline agrees with itself on more than 80%" in text
+    rows = [" ".join(line.split()) for line in text.splitlines()]
+    assert "german passed 61 98.36 [87.13, 99.96]% 164" in rows
+    assert any(
+        row.startswith("german shown below its bar 57 66.67 [48.76, 81.49]%") for row in rows
+    )
+    assert "must pass, falls short: req-00317" in rows
+    assert "must pass, not known: req-00017" in rows
+
+
+def test_the_details_of_the_judge() -> None:
+    text = shown(summaries.gated()).split("\nJudge against humans\n")[1]
+    rows = [" ".join(line.split()) for line in text.splitlines()]
+    assert rows[1:4] == [
+        "equal verdicts: 34 of 40 (85.00%)",
+        "Cohen's kappa: 0.77 [0.58, 0.95] (interval at level 95%)",
+        "human verdicts used: 58",
+    ]
+    assert rows[4:8] == [
+        "human: worse human: draw human: better",
+        "judge: worse 11 1 0",
+        "judge: draw 2 6 1",
+        "judge: better 0 2 17",
+    ]
+    assert "simple random part" in rows[8]
+
+
+def test_the_details_of_the_rules() -> None:
+    text = shown(summaries.gated()).split("\nWhat each rule would have decided\n")[1]
+    lines = text.splitlines()
+    assert lines[0] == "no correction: 3 certified"
+    assert "selected e-BH (used): 2 certified" in lines
+    assert "Bonferroni: 0 certified" in lines
+    assert "voids the guarantee" in " ".join(lines)
+
+
+def test_a_run_without_these_has_no_details() -> None:
+    out = io.StringIO()
+    Console(file=out, width=WIDTH).print(details(summaries.believable()), end="")
+    assert out.getvalue() == ""
+
+
+def test_the_head_names_what_is_not_usual() -> None:
+    text = shown(summaries.with_fixed_end(summaries.gated()))
+    lines = text.splitlines()
+    assert lines[0] == "Target: this log; certificates speak of its requests, not of other traffic"
+    assert lines[2] == f"Design: {summaries.FIXED}"
+    row = next(line for line in lines if line.startswith("* swift-lite"))
+    assert row.split()[-2:] == ["none", "86.1%"]
+    assert not shown(summaries.believable()).startswith("Target")

@@ -7,9 +7,9 @@ import pytest
 from answer_pairs import BASELINE, CANDIDATE, calls, pair, text
 
 from parity_eval.errors import ConfigError
-from parity_eval.judging import Winner
+from parity_eval.judging import RUBRICS, Winner
 from parity_eval.records import Finish, JsonObject, Kind, Pair, Response, Score, Unscored
-from parity_eval.scorers.judge import RUBRICS, Judge, winner_in
+from parity_eval.scorers.judge import Judge, winner_in
 
 ASK: JsonObject = {
     "messages": [

@@ -4,7 +4,7 @@ import pytest
 
 from parity_eval.stats.boundaries import boundaries, only_certify
 from parity_eval.stats.finite_log import parity_log_design
-from parity_eval.stats.log_planner import plan_log, smallest_log_rate
+from parity_eval.stats.log_planner import plan_log, smallest_log_rate, straight_log_passes
 from parity_eval.stats.planner import operating
 from parity_eval.stats.stopping import Stop, Terms
 
@@ -69,3 +69,32 @@ def test_a_budget_that_cannot_prove_anything_says_so() -> None:
     plan = plan_log(0.95, Terms(n_max=40), size=1000)
     assert (plan.straight_passes, plan.worth) == (None, None)
     assert plan.rows[0].probability[Stop.CERTIFIED] == 0
+
+
+@pytest.mark.parametrize(
+    ("bar", "size", "n_max", "alpha", "min_n"),
+    [
+        (0.95, 500, 500, 0.05, 30),
+        (0.95, 2000, 300, 0.03, 30),
+        (0.9, 100, 100, 0.1, 30),
+        (0.5, 300, 200, 0.01, 5),
+        (1.0, 50, 50, 0.05, 1),
+    ],
+)
+def test_the_smallest_rate_is_where_the_recursion_finds_enough_power(
+    bar: float, size: int, n_max: int, alpha: float, min_n: int
+) -> None:
+    terms = Terms(n_max=n_max, alpha=alpha, min_n=min_n)
+    rules = only_certify(boundaries(parity_log_design(bar, terms, size=size)))
+    worth = smallest_log_rate(bar, terms, size=size)
+    assert worth is not None
+    here, below, perfect = operating(rules, [worth, worth - 1 / size, 1.0], log_size=size)
+    assert here.probability[Stop.CERTIFIED] >= 0.8
+    assert below.probability[Stop.CERTIFIED] < 0.8
+    assert straight_log_passes(bar, terms, size=size) == perfect.n_certified(0.5)
+
+
+def test_the_guard_bounds_the_straight_way() -> None:
+    assert straight_log_passes(0.5, Terms(n_max=50), size=50) == 30
+    assert straight_log_passes(0.5, Terms(n_max=29), size=50) is None
+    assert smallest_log_rate(0.5, Terms(n_max=29), size=50) is None
