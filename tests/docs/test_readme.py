@@ -30,13 +30,17 @@ def test_the_readme_names_every_command(tmp_path: Path) -> None:
     assert set(commands) == {line.split()[0] for line in COMMANDS}
 
 
-def test_the_configuration_in_the_readme_can_be_read(tmp_path: Path) -> None:
-    (text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+def test_the_configurations_in_the_readme_can_be_read(tmp_path: Path) -> None:
+    first, second = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     path = tmp_path / "parity.yaml"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(first, encoding="utf-8")
     study = read(path, {})
     assert [spec.name for spec in study.candidates] == ["openai/gpt-4o-mini", "llama", "taped"]
     assert [task.name for task in study.tasks] == ["triage", "invoices", "replies"]
+    path.write_text(second, encoding="utf-8")
+    moderation, replies = read(path, {}).tasks
+    assert [gate.name for gate in moderation.gates] == ["valid", "quick", "toxic", "german"]
+    assert replies.estimand == "quality"
 
 
 def test_the_log_line_in_the_readme_is_a_log(tmp_path: Path) -> None:
