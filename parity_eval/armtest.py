@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from parity_eval.records import (
+    CERTAIN,
     FLOOR_GATE,
     Arm,
     Decision,
@@ -42,7 +43,6 @@ FLOOR_BAR = 0.80
 """A noise floor below this measures noise; see DESIGN.md, section 3, rule 6."""
 
 _PATH_POINTS, _FEW_POINTS = 60, 12
-_LOG_E_END = 1e6
 _NEGATIVE = {
     Stop.BELOW_BAR: Status.REJECTED,
     Stop.FUTILE: Status.FUTILE,
@@ -481,7 +481,7 @@ def _counts(values: Sequence[float]) -> tuple[list[float], list[int]]:
 
 
 def _finite(log_e: float) -> float:
-    return max(-_LOG_E_END, min(log_e, _LOG_E_END))
+    return max(-CERTAIN, min(log_e, CERTAIN))
 
 
 def _requests(n: int) -> str:

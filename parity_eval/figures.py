@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Literal, TypeAlias
 
-from parity_eval.records import Decision, Estimand, Status
+from parity_eval.records import CERTAIN, Decision, Estimand, Status
 from parity_eval.summary import RunSummary
 
 Rounding: TypeAlias = Literal["near", "down", "up"]
@@ -132,8 +132,8 @@ def e_value(log_e: float) -> str:
         >>> e_value(math.log(123456)), e_value(math.log(60))
         ('1.2e+05', '60')
     """
-    if not math.isfinite(log_e):
-        return "infinite" if log_e > 0 else "0"
+    if abs(log_e) >= CERTAIN:
+        return "certain" if log_e > 0 else "0"
     power = (log_e + _E_TOLERANCE) / math.log(10)
     exponent = math.floor(power)
     is_plain = _PLAIN_E[0] <= exponent < _PLAIN_E[1]

@@ -377,6 +377,10 @@ class Status(StrEnum):
     NOT_MEASURABLE = "not_measurable"
 
 
+CERTAIN = 1e6
+"""Log e-values end here on both sides: infinite evidence, as JSON can say it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathPoint:
     """The test of an arm after n observations."""

@@ -3,14 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, TypedDict, cast
+from typing import Protocol, TypedDict
 
 from numpy.typing import ArrayLike
 
 from parity_eval.stats.checks import FloatArray
-
-if TYPE_CHECKING:
-    from parity_eval.stats.kernel import Kernel
 
 TIE = 1e-9
 """A log threshold counts as reached this far below it, so that rational ties agree everywhere."""
@@ -91,11 +88,6 @@ class EProcess:
     """Log wealth now."""
     max_log_e: float = 0.0
     """Largest log wealth after any unit so far; 0 before the first."""
-
-    @property
-    def kernel(self) -> "Kernel":
-        """The test, where it is a kernel."""
-        return cast("Kernel", self.test)
 
     @property
     def p_value(self) -> float:
@@ -228,6 +220,3 @@ def from_dict(test: SequentialTest, data: EProcessDict) -> EProcess:
 
 def _to_json(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
-
-
-KernelState = EProcess

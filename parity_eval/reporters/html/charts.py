@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from parity_eval import figures
 from parity_eval.figures import Scale
-from parity_eval.records import Decision, Estimand, PathPoint
+from parity_eval.records import CERTAIN, Decision, Estimand, PathPoint
 from parity_eval.summary import RunSummary
 
 WIDTH, HEIGHT, EVIDENCE_HEIGHT = 420, 220, 92
@@ -83,7 +83,7 @@ def chart(decision: Decision, estimand: Estimand, *, has_evidence: bool = True) 
         mean=_line((x(point.n), y(point.mean)) for point in path),
         bar=Tick(at=y(estimand.null), label=f"bar {figures.bar(estimand)}"),
         stop=(xs[-1], y.within(path[-1].mean)),
-        evidence=_line((x(point.n), e(point.log_e)) for point in path),
+        evidence=_line((x(point.n), e.within(point.log_e)) for point in path),
         evidence_one=e(0.0),
         needed=Tick(
             at=e(decision.log_e_needed), label=f"needed {figures.e_value(decision.log_e_needed)}"
@@ -139,7 +139,8 @@ def _rate_scale(decision: Decision, estimand: Estimand) -> Scale:
 
 def _evidence_scale(decision: Decision) -> Scale:
     needed = decision.log_e_needed
-    logs = [0.0, needed, *(p.log_e for p in decision.path if math.isfinite(p.log_e))]
+    # What is certain would leave no room for the rest: the line leaves the picture there.
+    logs = [0.0, needed, *(p.log_e for p in decision.path if abs(p.log_e) < CERTAIN)]
     return Scale(
         low=max(min(logs), -1.5 * needed) - 0.15 * needed,
         high=max(logs) + 0.15 * needed,
