@@ -196,6 +196,7 @@ def test_right_answers_in_the_log_need_no_labels(tmp_path: Path) -> None:
     )
     config = re.sub(r"^labels: .*\n", "", config, flags=re.MULTILINE)
     path = tmp_path / "by-reference.yaml"
+    config += "tasks: {support-intent-classification: {kind: classification}}\n"
     path.write_text(config, encoding="utf-8")
     done = cli.run("run", str(path), "--quiet", "--out", "other", cwd=tmp_path)
     assert done.code == 0, done.told
