@@ -6,10 +6,19 @@ from math import ceil, floor, log10
 
 from parity_eval import __version__
 from parity_eval.design import TaskDesign
-from parity_eval.outlook import DISCORDANT, RUNS, TIES, Lack, Prospects, prospects
+from parity_eval.outlook import (
+    DISCORDANT,
+    RUNS,
+    TIES,
+    Lack,
+    Prospects,
+    fixed_prospects,
+    prospects,
+)
 from parity_eval.planning import worth_certifying
 from parity_eval.records import Estimand, ModelName, ModelSpec, TaskName
 from parity_eval.spending import DAYS_PER_MONTH, CandidateForecast, Usd, spending
+from parity_eval.stats.fixed_designs import named_design
 from parity_eval.stats.stopping import Terms
 from parity_eval.study import FamilyRule, Study, TestSpec
 
@@ -154,6 +163,8 @@ def planning_level(
         0.008333
     """
     n_arms = n_tasks * n_candidates
+    if test.design != "sequential" and n_arms > 1:
+        return test.alpha / n_arms, f"alpha = {test.alpha:g} split over {n_arms} arms (Bonferroni)"
     if n_arms <= 1:
         return test.alpha, f"alpha = {test.alpha:g} for the only arm"
     if test.family == "fwer":
@@ -244,10 +255,16 @@ def _prospects_of(
     test = study.test
     # As a run has it: all of a short log is no small sample of it.
     min_n = min(test.min_n, n_max) if test.target == "log" else test.min_n
+    terms = Terms(n_max=n_max, alpha=level, beta=test.beta, min_n=min_n)
+    if test.design != "sequential":
+        bar = estimand.null
+        return fixed_prospects(
+            terms, named_design(test.design, bar, alpha=level, n_max=n_max, looks=test.looks)
+        )
     return prospects(
         # Why it was chosen is nothing to the test.
         replace(estimand, why=""),
-        Terms(n_max=n_max, alpha=level, beta=test.beta, min_n=min_n),
+        terms,
         worth=None
         if estimand.name == "parity"
         else worth_certifying(estimand, test, n_max, len(study.candidates)),
@@ -311,9 +328,6 @@ def _assumptions(
         "human labels are not forecast: correcting the judge takes more pairs": labels,
         "differences and preferences are planned for all traffic; a claim about this log takes "
         "fewer pairs": study.test.target == "log" and bool(names - {"parity"}),
-        f"`design: {study.test.design}` is planned as `sequential`": (
-            study.test.design != "sequential"
-        ),
         "the judge is asked about every pair, in two orders: an upper estimate": (
             has_judge and any(task.judge.expected for task in tasks)
         ),

@@ -13,9 +13,18 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from parity_eval.records import Estimand
+from parity_eval.stats.boundaries import Boundaries
+from parity_eval.stats.fixed_designs import SpendingDesign, fixed_arm_boundaries
 from parity_eval.stats.kernel import TIE, Kernel, certify_kernel
 from parity_eval.stats.log_planner import plan_log, straight_log_passes
-from parity_eval.stats.planner import Operating, ParityPlan, plan_parity, straight_passes
+from parity_eval.stats.planner import (
+    Operating,
+    ParityPlan,
+    least_straight_passes,
+    operating,
+    plan_parity,
+    straight_passes,
+)
 from parity_eval.stats.simulated import Law, Simulated, quick_expected_n, simulate
 from parity_eval.stats.stopping import ArmDesign, Stop, Terms, mean_design
 
@@ -37,6 +46,8 @@ _SLOWER = 1.3
 _MOST_SIMULATED = 20_000
 _LONGEST = 10_000_000
 _BAR_STEPS = 1000
+_RATE_STEP = 1e-4
+_RATE_GRID = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +107,68 @@ class Prospects:
     """From the best truth to the one at the bar."""
     lack: Lack | None
     """What is missing; None: the log is long enough."""
+
+
+@lru_cache(maxsize=512)
+def fixed_prospects(terms: Terms, design: SpendingDesign) -> Prospects:
+    """Say what one arm's test will take and decide under a design with a fixed end.
+
+    Args:
+        terms: Level, budget and guards; the budget is the design's end.
+        design: The design.
+
+    Guarantee:
+        Exact for independent verdicts, up to a rate worth certifying that is found to 0.0001.
+
+    References:
+        Jennison and Turnbull, Group sequential methods, 2000, chapters 7 and 12.
+
+    Example:
+        >>> from parity_eval.stats.fixed_designs import named_design
+        >>> once = named_design("fixed", 0.95, alpha=0.05, n_max=300)
+        >>> found = fixed_prospects(Terms(n_max=300), once)
+        >>> found.straight, found.n_planned
+        (300, 300)
+    """
+    rules = fixed_arm_boundaries(terms, design)
+    looks = zip(design.looks, design.most_failures, strict=True)
+    straight = next((max(look, terms.min_n) for look, most in looks if most >= 0), None)
+    if straight is not None and straight > terms.n_max:
+        straight = None
+    worth = None if straight is None else _worth_of(rules, design.bar)
+    rates = (1.0, design.bar) if worth is None else (worth, (1 + worth) / 2, design.bar)
+    names: tuple[TruthName, ...] = ("worth", "midway", "at_null")
+    if worth is None:
+        names = ("perfect", "at_null")
+    rows = operating(rules, rates)
+    lack = None
+    if straight is None:
+        lack = Lack(
+            why="impossible",
+            needed=least_straight_passes(design.bar, design.alpha),
+            best_bar=None,
+            log_claim=None,
+        )
+    return Prospects(
+        n_planned=terms.n_max,
+        straight=straight,
+        worth=worth,
+        is_exact=True,
+        outlooks=tuple(_exact(name, row) for name, row in zip(names, rows, strict=True)),
+        lack=lack,
+    )
+
+
+def _worth_of(rules: Boundaries, bar: float) -> float:
+    """Return the smallest rate, to 0.0001, that is certified with a power of 80%."""
+    low, high = bar, 1.0
+    while high - low > _RATE_STEP:
+        rates = [low + (high - low) * i / _RATE_GRID for i in range(1, _RATE_GRID + 1)]
+        found = operating(rules, rates)
+        enough = [row.rate for row in found if row.probability[Stop.CERTIFIED] >= POWER]
+        high = min(enough, default=high)
+        low = max((rate for rate in rates if rate < high), default=low)
+    return high
 
 
 @lru_cache(maxsize=512)

@@ -171,8 +171,6 @@ class TestAssumptions:
         said = self.said(replace(study(LIVE), judge=labelled), asks, LIVE, judge.spec)
         assert "human labels" in said
         assert "an upper estimate" in said
-        fixed = study(LIVE, test=TestSpec(design="pocock"))
-        assert "`design: pocock` is planned as `sequential`" in self.said(fixed, task(99))
         floor = task(99, estimand("noise_floor", 0.1))
         drawn = replace(floor, subsample=floor_subsample(chances=(1.0, 0.25)))
         assert "more pairs than shown" in self.said(study(LIVE), drawn)

@@ -4,10 +4,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import estimand
+from scipy.special import bdtr
 
-from parity_eval.outlook import DISCORDANT, POWER, RUNS, TIES, Lack, Prospects, prospects
+from parity_eval.outlook import (
+    DISCORDANT,
+    POWER,
+    RUNS,
+    TIES,
+    Lack,
+    Prospects,
+    fixed_prospects,
+    prospects,
+)
 from parity_eval.planning import worth_certifying
 from parity_eval.records import EstimandName
+from parity_eval.stats.fixed_designs import named_design
 from parity_eval.stats.log_planner import plan_log
 from parity_eval.stats.planner import plan_parity, straight_passes
 from parity_eval.stats.stopping import Stop, Terms
@@ -151,3 +162,39 @@ def test_chances_sum_to_one(name: EstimandName, value: float, n_max: int, alpha:
         assert all(0 <= chance <= 1 for chance in chances)
         assert 1 <= row.n_50 <= row.n_90 <= n_max
         assert row.expected_n <= n_max + 1e-9
+
+
+class TestFixedEnd:
+    """Hand-made: power and size of the exact binomial test, from its tail."""
+
+    def test_one_look_is_the_binomial_test(self) -> None:
+        design = named_design("fixed", 0.95, alpha=0.05, n_max=300)
+        found = fixed_prospects(Terms(n_max=300, min_n=1), design)
+        assert found.straight == 300
+        assert found.worth is not None
+        most = max(
+            k for k in range(300) if bdtr(k, 300, 0.05) <= 0.05
+        )  # failures that still certify
+        # Negative stops only take away: the power is a little less than the tail says.
+        tail = float(bdtr(most, 300, 1 - found.worth))
+        assert 0.8 <= tail < 0.83
+        worth, _, at_null = found.outlooks
+        assert worth.certified == pytest.approx(0.8, abs=0.005)
+        assert at_null.certified <= float(bdtr(most, 300, 0.05)) + 1e-12
+
+    @pytest.mark.parametrize("name", ["budget", "obrien_fleming", "pocock", "fixed"])
+    def test_chances_sum_to_one_and_rise_with_the_truth(self, name: str) -> None:
+        design = named_design(name, 0.9, alpha=0.01, n_max=400, looks=5)
+        found = fixed_prospects(Terms(n_max=400, alpha=0.01), design)
+        worth, midway, at_null = found.outlooks
+        assert at_null.certified <= 0.01
+        assert at_null.certified < worth.certified < midway.certified
+        for row in found.outlooks:
+            total = row.certified + row.rejected + row.futile + row.inconclusive
+            assert total == pytest.approx(1, abs=1e-9)
+
+    def test_a_budget_that_is_too_small_says_what_it_takes(self) -> None:
+        design = named_design("fixed", 0.95, alpha=0.05, n_max=40)
+        found = fixed_prospects(Terms(n_max=40), design)
+        assert found.lack is not None
+        assert (found.straight, found.lack.why, found.lack.needed) == (None, "impossible", 59)
