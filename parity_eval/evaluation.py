@@ -12,6 +12,7 @@ from parity_eval.asking import Asking
 from parity_eval.certificate import is_heavy
 from parity_eval.comparison import Case, Comparison, Found
 from parity_eval.design import TaskDesign
+from parity_eval.errors import InputError
 from parity_eval.prices import cost_usd
 from parity_eval.records import (
     FLOOR_GATE,
@@ -64,6 +65,8 @@ class Evaluation:
     outcomes: dict[tuple[Arm, int], Outcome] = field(default_factory=dict)
     journaled: dict[tuple[str, ...], float] = field(default_factory=dict)
     """Requests, and verdicts with their values, that stand in the journal."""
+    final: dict[tuple[str, ...], float] = field(default_factory=dict)
+    """Human verdicts that have counted, by the marks of `journaled`."""
 
     def remember(self, record: Mapping[str, object]) -> None:
         """Take in one record of an earlier process' journal."""
@@ -73,6 +76,8 @@ class Evaluation:
             arm = (str(record["task"]), str(record["candidate"]))
             mark = ("verdict", *arm, str(record["position"]))
             self.journaled[mark] = float(str(record["value"]))
+            if record.get("is_labelled"):
+                self.final[mark] = float(str(record["value"]))
 
     def used(self, arm: Arm, n_positions: int) -> list[Outcome]:
         """Return the outcomes of an arm that entered its test, in order."""
@@ -247,6 +252,12 @@ class Evaluation:
         self, case: Case, observation: Observation, outcome: Outcome, verdict: Verdict | None
     ) -> None:
         mark = ("verdict", case.arm.task, case.arm.candidate, str(case.position))
+        if outcome.is_labelled and self.final.setdefault(mark, outcome.value) != outcome.value:
+            raise InputError(
+                f"the human verdict on {case.unit.request.id!r} ({case.arm}) was "
+                f"{self.final[mark]:g} when it entered the test and is {outcome.value:g} now; a "
+                "verdict is final once it has counted: take the change back"
+            )
         # A hole that was counted and is filled now has another verdict: the last one holds.
         if self.journaled.get(mark) == observation.main.value:
             return
@@ -264,6 +275,7 @@ class Evaluation:
                 "measured": observation.main.measured,
                 "gates": {name: gate.value for name, gate in observation.gates.items()},
                 "is_failure": outcome.is_failure,
+                "is_labelled": outcome.is_labelled,
                 "reason": verdict.reason if verdict else _reason(outcome),
                 "scores": verdict.scores if verdict else (),
             }

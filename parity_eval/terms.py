@@ -40,14 +40,18 @@ def study_hash(study: Study, fingerprint: str) -> str:
         path = spec.path and files_digest(spec.path, "a recording")
         return replace(spec, path=path, price=None, api_key_env=None)
 
-    second, judge, labels = study.baseline.second, study.judge, study.labels
+    second, labels = study.baseline.second, study.labels
+    judge = study.judge and replace(study.judge, spec=model(study.judge.spec))
+    if judge and judge.labels:
+        # Human verdicts may still be given while the run waits; each is final once it has counted.
+        judge = replace(judge, labels=replace(judge.labels, path=""))
     return codec.digest(
         {
             "log": fingerprint,
             "baseline": [model(study.baseline.spec), study.baseline.source],
             "second": second and model(second),
             "candidates": [model(spec) for spec in study.candidates],
-            "judge": judge and replace(judge, spec=model(judge.spec)),
+            "judge": judge,
             "labels": labels and replace(labels, path=files_digest(labels.path, "labels")),
             "test": study.test,
             "tasks": [replace(task, acknowledge=()) for task in study.tasks],

@@ -464,6 +464,15 @@ class TestHumanLabels:
         assert done.code == 0, done.told
         assert cli.decisions(tmp_path / "reports")[ARM]["status"] == "certified"
 
+    def test_a_verdict_is_final_once_it_has_counted(self, tmp_path: Path) -> None:
+        self.prepare(tmp_path, dict.fromkeys(range(self.N), 1))
+        assert decided(tmp_path)["status"] == "certified"
+        human = tmp_path / "human.jsonl"
+        human.write_text(human.read_text("utf-8").replace('"label": 1', '"label": 0'), "utf-8")
+        done = cli.run("run", cwd=tmp_path)
+        assert done.code == 2
+        assert "was 1 when it entered the test and is 0 now" in done.err
+
     def test_labels_of_somebody_else(self, tmp_path: Path) -> None:
         self.prepare(tmp_path, dict.fromkeys(range(self.N), 1))
         path = tmp_path / "human.jsonl"
