@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from parity_eval.armtest import FLOOR_BAR, ArmPlan, PartPlan
 from parity_eval.design import TaskDesign
-from parity_eval.errors import ConfigError
-from parity_eval.estimands import DEFAULT_BAR
+from parity_eval.estimands import gate_estimand
 from parity_eval.planning import worth_certifying
 from parity_eval.records import (
     FLOOR_GATE,
@@ -23,7 +22,10 @@ from parity_eval.stats.log_planner import smallest_log_rate
 from parity_eval.stats.noise_floor import self_agreement_subsample
 from parity_eval.stats.planner import straight_passes
 from parity_eval.stats.stopping import Terms
-from parity_eval.study import GateSpec, Study, TestSpec
+from parity_eval.study import Study, TestSpec
+
+_LEAST_SHARE = 0.05
+"""Of the margin: nobody waits for less above the null."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,28 +79,6 @@ def arm_plans(
     return plans
 
 
-def gate_estimand(gate: GateSpec, main: Estimand, where: str) -> Estimand:
-    """Return what a gate wants to be shown.
-
-    Args:
-        gate: The gate.
-        main: The task's own estimand, which a slice takes over.
-        where: Place of the gate in the configuration, for messages.
-
-    Raises:
-        ConfigError: a bar for a slice whose estimand takes a margin, or the other way round.
-    """
-    if gate.check != "slice":
-        return Estimand(name="parity", bar=gate.bar or DEFAULT_BAR, margin=None, why="gate")
-    if main.name == "parity":
-        if gate.margin is not None:
-            raise ConfigError(f"{where}.margin: the task is tested against a bar; set `bar`")
-        return replace(main, bar=gate.bar or main.bar)
-    if gate.bar is not None:
-        raise ConfigError(f"{where}.bar: the task takes a margin ({main.name}); set `margin`")
-    return replace(main, margin=gate.margin or main.margin)
-
-
 def _parts(study: Study, design: TaskDesign, order: Sequence[Unit]) -> tuple[PartPlan, ...]:
     test, estimand = study.test, design.estimand
     n_max = min(test.max_samples, len(order))
@@ -141,6 +121,16 @@ def _parts(study: Study, design: TaskDesign, order: Sequence[Unit]) -> tuple[Par
     return tuple(parts)
 
 
+def out_of_reach(study: Study, design: TaskDesign) -> str | None:
+    """Say which gate of a task no candidate could pass, for want of requests.
+
+    Args:
+        study: The study.
+        design: The task.
+    """
+    return _why_out_of_reach(_parts(study, design, design.sample.units)[1:], study.test)
+
+
 def _why_out_of_reach(gates: Sequence[PartPlan], test: TestSpec) -> str | None:
     """Say which gate could not be passed even without any failure."""
     for gate in gates:
@@ -167,4 +157,10 @@ def _worth(estimand: Estimand, test: TestSpec, n_available: int, n_rivals: int) 
         terms = Terms(n_max=n_max, alpha=test.alpha, beta=test.beta, min_n=1)
         found = smallest_log_rate(estimand.null, terms, size=max(1, n_available))
         return found if found is not None and found > estimand.null else None
-    return worth_certifying(estimand, test, n_available, n_rivals)
+    worth = worth_certifying(estimand, test, n_available, n_rivals)
+    if worth is None or test.target == "traffic":
+        return worth
+    # What is left of a log gets to be known: near its end even a mean next to the null is shown.
+    margin = estimand.margin or 0.0
+    unseen = 1 - min(test.max_samples, n_available) / max(1, n_available)
+    return estimand.null + max(_LEAST_SHARE * margin, math.sqrt(unseen) * (worth - estimand.null))

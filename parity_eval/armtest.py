@@ -18,6 +18,7 @@ from parity_eval.records import (
     GateDecision,
     Missing,
     Observation,
+    PassedOver,
     PathPoint,
     Reading,
     RequestId,
@@ -99,6 +100,7 @@ class _Part:
     kind_values: list[float] = field(default_factory=list)
     limits: list[tuple[float, float]] = field(default_factory=list)
     log_path: list[float] = field(default_factory=list)
+    skipped: int = 0
 
     @property
     def certify(self) -> EProcess:
@@ -111,7 +113,12 @@ class _Part:
 
     @property
     def mean(self) -> float | None:
-        return math.fsum(self.values) / len(self.values) if self.values else None
+        return self.mean_of(len(self.values)) if self.values else None
+
+    def mean_of(self, n: int) -> float:
+        """Return the mean of the first n values; terms of drawn ones may end beside the range."""
+        test = self.certify.test
+        return min(max(math.fsum(self.values[:n]) / n, test.lower), test.upper)
 
     def consume(self, reading: Reading) -> None:
         measured = reading.measured
@@ -147,6 +154,8 @@ class ArmTest:
         self.position = 0
         """Requests of the order that are used up."""
         self._test = test
+        # Of a single arm the best evidence so far is as good as the evidence now (Ville).
+        self.is_running = test.family == "fwer" or n_arms == 1
         # The most lenient threshold that the family's rule can come to for this arm.
         share = n_rivals if test.family == "fdr" and test.design == "sequential" else 1
         self._least = math.log(share / test.alpha)
@@ -159,7 +168,6 @@ class ArmTest:
             )
             for part in plan.parts
         ]
-        self._skipped = 0
         self._stopped: tuple[Stop, _Part] | None = None
         self._shown: tuple[object, PathPoint] | None = None
 
@@ -185,14 +193,16 @@ class ArmTest:
             and self.position < self.plan.n_max
         )
 
-    def consume(self, observation: Observation | Missing | None) -> None:
-        """Take the next observation; None: the request is passed over."""
+    def consume(self, observation: Observation | PassedOver | Missing | None) -> None:
+        """Take the next observation; None: the request is passed over, and belongs to no slice."""
         if isinstance(observation, Missing):
             self.hole = observation
             return
         self.position += 1
-        if observation is None:
-            self._skipped += 1
+        if observation is None or isinstance(observation, PassedOver):
+            names = frozenset[str]() if observation is None else observation.slices
+            for part in self._parts:
+                part.skipped += part is self._parts[0] or part.plan.name in names
             return
         main, *gates = self._parts
         main.consume(observation.main)
@@ -240,7 +250,7 @@ class ArmTest:
         # and on the evidence now, whatever the family's rule for certificates is.
         is_rejected = status is Status.REJECTED
         bounds_level = self._test.alpha if is_rejected else level
-        running = self._running and not is_rejected
+        running = self.is_running and not is_rejected
         path: tuple[PathPoint, ...] = ()
         if self.n and with_path:
             path = self._path(level=bounds_level, running=running)
@@ -255,7 +265,7 @@ class ArmTest:
             low=last.low if last else main.certify.test.lower,
             high=last.high if last else main.certify.test.upper,
             level=bounds_level,
-            log_e=_finite(self._log_e(running=self._running)),
+            log_e=_finite(self._log_e(running=self.is_running)),
             log_e_needed=-math.log(level),
             p_value=max(part.certify.p_value for part in self._parts),
             path=path,
@@ -268,10 +278,6 @@ class ArmTest:
             else (),
         )
 
-    @property
-    def _running(self) -> bool:
-        return self._test.family == "fwer"
-
     def _log_e(self, *, running: bool) -> float:
         """Return the evidence of all that a certificate claims: the weakest part's."""
         return min(part.log_e(running=running) for part in self._parts)
@@ -282,14 +288,17 @@ class ArmTest:
 
     @property
     def _is_thinned(self) -> bool:
-        """Whether too many requests were passed over for a certificate."""
-        return self._skipped > self._test.max_excluded * self.position
+        """Whether too many requests, of all or of a slice, were passed over for a certificate."""
+        return any(map(self._is_thin, self._parts))
+
+    def _is_thin(self, part: _Part) -> bool:
+        return part.skipped > self._test.max_excluded * (part.skipped + len(part.values))
 
     def _negative(self, part: _Part) -> Stop | None:
         stop = part.state.negative()
         if stop is Stop.EXHAUSTED and part is not self._parts[0]:
             # What the gate has must do until the end; only too little of it stops the arm.
-            is_enough = part.log_e(running=self._running) >= self._least - TIE
+            is_enough = part.log_e(running=self.is_running) >= self._least - TIE
             return None if is_enough else stop
         return stop
 
@@ -337,15 +346,17 @@ class ArmTest:
         what = "max_samples" if self.plan.n_max == self._test.max_samples else "the log"
         text = f"{what} used up after {_requests(self.n)}"
         if self._is_thinned:
+            part = next(part for part in self._parts if self._is_thin(part))
+            where = f" of gate {part.plan.name!r}" if part.plan.name else ""
             return (
-                f"{text}; {self._skipped} of {self.position} baseline answers were unusable, more "
-                "than max_excluded allows"
+                f"{text}; {part.skipped} of {part.skipped + len(part.values)} baseline answers"
+                f"{where} were unusable, more than max_excluded allows"
             )
         if self.n < self._min_n:
             return f"{text}; a certificate takes at least {self._min_n} (min_n)"
         main, *gates = self._parts
-        if main.log_e(running=self._running) >= needed - TIE:
-            short = [g for g in gates if g.log_e(running=self._running) < needed - TIE]
+        if main.log_e(running=self.is_running) >= needed - TIE:
+            short = [g for g in gates if g.log_e(running=self.is_running) < needed - TIE]
             return f"{text}; {' and '.join(_gate_words(gate) for gate in short)}" if short else text
         return text
 
@@ -360,7 +371,7 @@ class ArmTest:
                 low, high = (
                     (max(low, now_low), min(high, now_high)) if running else (now_low, now_high)
                 )
-        log_e = part.log_e(running=self._running)
+        log_e = part.log_e(running=self.is_running)
         return GateDecision(
             name=part.plan.name,
             null=part.plan.estimand.null,
@@ -401,7 +412,7 @@ class ArmTest:
             now_low, now_high = self._bounds(main, n, level)
             low, high = (max(low, now_low), min(high, now_high)) if running else (now_low, now_high)
             log_e = _finite(main.log_path[n - 1])
-            mean = math.fsum(main.values[:n]) / n
+            mean = main.mean_of(n)
             found.append(PathPoint(n=n, mean=mean, low=low, high=high, log_e=log_e))
         return tuple(found)
 

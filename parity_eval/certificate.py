@@ -43,6 +43,8 @@ class Circumstances:
     """Whether human verdicts correct the judge's."""
     labels_used: int = 0
     """Human verdicts that entered the test."""
+    unread: int = 0
+    """Pairs of which no scorer, or judge, could make anything."""
     cluster: str | None = None
     """Field whose values are the units of the test."""
     refused: int = 0
@@ -50,7 +52,11 @@ class Circumstances:
 
 
 def statement(
-    estimand: Estimand, *, log_size: int | None = None, is_corrected: bool = False
+    estimand: Estimand,
+    *,
+    log_size: int | None = None,
+    is_corrected: bool = False,
+    cluster: str | None = None,
 ) -> str:
     """Say in words what a certificate of an estimand claims.
 
@@ -59,8 +65,11 @@ def statement(
         log_size: Number of requests of the log, where the claim is about them alone; None: about
             all traffic like the log's.
         is_corrected: Whether human verdicts correct the judge's.
+        cluster: Field whose values, and not requests, weigh alike; None: distinct requests do.
     """
     about = "requests of this kind"
+    if cluster is not None:
+        about = f"requests of this kind, one drawn at random for each {cluster},"
     if log_size is not None:
         about = f"the {_count(log_size, 'usable request')} of this kind in this log"
     match estimand.name:
@@ -90,23 +99,37 @@ def statement(
             )
 
 
-def gate_statement(gate: GateSpec, estimand: Estimand, *, log_size: int | None = None) -> str:
+def gate_statement(
+    gate: GateSpec,
+    estimand: Estimand,
+    *,
+    log_size: int | None = None,
+    is_corrected: bool = False,
+    cluster: str | None = None,
+) -> str:
     """Say in words what a gate demands beside the task's own statement.
 
     Args:
         gate: The gate.
         estimand: What has to be shown, as `armplans.gate_estimand` gives it.
         log_size: Requests of the log in the gate, where the claim is about them alone.
+        is_corrected: As for `statement`.
+        cluster: As for `statement`.
     """
     share = f"more than {_percent(estimand.null)} of"
+    if log_size is not None:
+        share = f"at least {_percent(estimand.null)} of the {log_size}"
     match gate.check:
         case "format":
             return f"{share} answers are in the format that the request or the task demands"
         case "speed":
             return f"{share} calls take at most {_exact(gate.seconds or 0.0)} seconds"
         case "slice":
+            words = statement(
+                estimand, log_size=log_size, is_corrected=is_corrected, cluster=cluster
+            )
             where = " and ".join(f"{field} = {glob}" for field, glob in gate.match.items())
-            return f"where {where}: {_lowered(statement(estimand, log_size=log_size))}"
+            return f"where {where}: {_lowered(words)}"
 
 
 def design_words(test: TestSpec) -> str:
@@ -152,9 +175,16 @@ def qualifications(circumstances: Circumstances) -> tuple[str, ...]:
     c = circumstances
     found = _judge_words(c)
     if c.cluster:
-        found.append(f"one random request stands for all that share a {c.cluster}")
+        found.append(
+            f"one random request stands for all that share a {c.cluster}: each {c.cluster} weighs "
+            "alike, however many requests it has"
+        )
     if c.holes_counted:
         found.append(f"{_count(c.holes_counted, 'missing answer')} counted against the candidate")
+    if c.unread:
+        found.append(
+            f"{_count(c.unread, 'pair')} that could not be scored counted against the candidate"
+        )
     unasked = [p.name for p in c.placebos if p.is_below is None]
     if unasked:
         found.append(f"placebos that could not be asked: {', '.join(unasked)}")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from parity_eval.armtest import ArmPlan, ArmTest
-from parity_eval.records import Arm, Decision, Missing, Observation
+from parity_eval.records import Arm, Decision, Missing, Observation, PassedOver
 from parity_eval.stats.routing import RoutingRule, RoutingTable, route
 from parity_eval.stats.state import TIE
 from parity_eval.study import TestSpec
@@ -25,7 +25,7 @@ class _Track:
     """An arm with what was got for it and has not entered its test."""
 
     test: ArmTest
-    buffer: dict[int, Observation | Missing | None] = field(default_factory=dict)
+    buffer: dict[int, Observation | PassedOver | Missing | None] = field(default_factory=dict)
     requested: int = 0
     fed: int = 0
 
@@ -88,7 +88,9 @@ class Certifier:
                 return track.test.plan.arm, track.requested - 1
         return None
 
-    def feed(self, arm: Arm, position: int, observation: Observation | Missing | None) -> None:
+    def feed(
+        self, arm: Arm, position: int, observation: Observation | PassedOver | Missing | None
+    ) -> None:
         """Take one observation, in any order; the test sees it when its turn has come.
 
         Args:
@@ -179,7 +181,8 @@ class Certifier:
         return self._table(USED_RULES[self._test.family])
 
     def _table(self, rule: RoutingRule) -> RoutingTable:
-        running = rule is not RoutingRule.SELECTED_E_BH
+        # Whatever the rule, of a single arm the best evidence so far counts.
+        running = rule is not RoutingRule.SELECTED_E_BH or len(self._tracks) == 1
         rows = [
             [track.test.evidence(running=running) for track in tracks]
             for tracks in self._tasks.values()
@@ -187,4 +190,4 @@ class Certifier:
         return route(rule, rows, alpha=self._test.alpha)
 
     def _evidence(self, track: _Track) -> float:
-        return track.test.evidence(running=self._test.family == "fwer")
+        return track.test.evidence(running=track.test.is_running)

@@ -49,6 +49,9 @@ class Found:
     is_failure: bool
     verdict: Verdict | None = None
     is_hole: bool = False
+    is_unread: bool = False
+    """Whether no scorer could make anything of it: against the candidate where it could be
+    certified, and for it where it could be rejected."""
     floor: Reading | None = None
     """The noise floor's own reading, where it is the bar."""
     judged: tuple[float, float] | None = None
@@ -74,7 +77,7 @@ class Comparison:
     unlabelled: dict[Arm, set[RequestId]] = field(default_factory=dict)
     """Pairs that wait for a human's verdict."""
 
-    def needed_labels(self, arm: Arm, units: Sequence[Unit]) -> list[RequestId]:
+    def needed_labels(self, arm: Arm, units: Sequence[Unit]) -> list[Unit]:
         """Return the pairs of an arm that a human has to look at before its test goes on.
 
         Those that it waits for, and those further on that are drawn whatever the judge says of
@@ -90,7 +93,7 @@ class Comparison:
             return []
         name, known = arm.candidate, self.judge_labels
         return [
-            unit.request.id
+            unit
             for unit in units
             if unit.request.id in waiting
             or (
@@ -125,11 +128,13 @@ class Comparison:
         design = self.designs[case.arm.task]
         if design.is_corrected:
             return self._corrected(case, verdict)
+        is_unread = verdict is not None and _is_unreadable(verdict)
         return Found(
-            reading=observations.of_values(design.estimand, own, None),
+            reading=observations.of_values(design.estimand, None if is_unread else own, None),
             is_failure=observations.falls_short(design.estimand.name, own, None),
             verdict=verdict,
             is_hole=own is None,
+            is_unread=is_unread,
         )
 
     def _corrected(self, case: Case, verdict: Verdict | None) -> Found | Missing:
@@ -140,6 +145,9 @@ class Comparison:
         if verdict is None:
             reading = observations.worst(estimand, group=last)
             return Found(reading=reading, is_failure=True, is_hole=True)
+        if _is_unreadable(verdict):
+            reading = observations.worst(estimand, group=last)
+            return Found(reading=reading, is_failure=True, verdict=verdict, is_unread=True)
         if not self._was_judged(case, verdict):
             reading = observations.of_label(
                 last, verdict.value, chance=1.0, is_drawn=True, judged=verdict.value
@@ -151,11 +159,13 @@ class Comparison:
         toss = self._coin(case.arm, case.unit.request.id)
         label = self._human(case)
         is_drawn = toss < chance
-        if is_drawn and label is None:
+        # Where no failure is allowed, a human has the last word on every request.
+        is_needed = is_drawn or case.unit.request.id in self.designs[case.arm.task].sample.kept
+        if is_needed and label is None:
+            # Somebody has yet to give it: no hole to be counted, but one to wait for.
             self.unlabelled.setdefault(case.arm, set()).add(case.unit.request.id)
-            if self.study.run.missing == "wait":
-                return Missing(hole=Hole.NOT_RECORDED, detail="no human verdict on this pair")
-        own = label if is_drawn and label is not None else verdict.value
+            return Missing(hole=Hole.NO_VERDICT, detail="no human verdict on this pair")
+        own = label if is_needed and label is not None else verdict.value
         is_common = toss < min(subsample.chances) if subsample else True
         judged = None
         if is_common and label is not None:
@@ -166,9 +176,8 @@ class Comparison:
             ),
             is_failure=observations.falls_short(estimand.name, own, None),
             verdict=verdict,
-            is_hole=is_drawn and label is None,
             judged=judged,
-            is_labelled=is_drawn and label is not None,
+            is_labelled=is_needed and label is not None,
         )
 
     async def _find_floor(self, case: Case) -> Found | Missing:
@@ -190,12 +199,16 @@ class Comparison:
             elif floor.at_parity or not any(isinstance(s, Unscored) for s in floor.scores):
                 # What the judge cannot read must not make the floor look low.
                 second = floor.value
-        reading, own_floor = observations.of_floor(own, second, chance=chance, is_drawn=is_drawn)
+        is_unread = verdict is not None and _is_unreadable(verdict)
+        reading, own_floor = observations.of_floor(
+            None if is_unread else own, second, chance=chance, is_drawn=is_drawn
+        )
         return Found(
             reading=reading,
             is_failure=observations.falls_short("noise_floor", own, None),
             verdict=verdict,
             is_hole=own is None,
+            is_unread=is_unread,
             floor=own_floor,
         )
 
@@ -226,11 +239,12 @@ class Comparison:
                 return rated
         own = other = None
         if isinstance(rated, Verdict):
-            # A response that the scorers can make nothing of is a bad one.
-            own = parity.quality(self.asking.ruled[task], rated) or 0.0
+            own = parity.quality(self.asking.ruled[task], rated)
         if isinstance(base, Verdict):
             other = parity.quality(self.asking.ruled[task], base)
-        return self._of_qualities(case, own, other, rated if isinstance(rated, Verdict) else None)
+        found = self._of_qualities(case, own, other, rated if isinstance(rated, Verdict) else None)
+        is_unread = own is None and isinstance(rated, Verdict)
+        return replace(found, is_hole=found.is_hole and not is_unread, is_unread=is_unread)
 
     def _of_qualities(
         self, case: Case, own: float | None, other: float | None, verdict: Verdict | None
@@ -267,6 +281,8 @@ class Comparison:
     ) -> bool | Missing | None:
         """Whether an answer is what a gate wants; None: unknown, and the study counts that."""
         if gate.check == "speed":
+            if candidate.latency_s is None and is_no_answer(candidate):
+                return False
             if candidate.latency_s is None:
                 hole = Missing(hole=Hole.NOT_RECORDED, detail="no latency of this answer is known")
                 return None if self.asking.counts(hole) else hole
@@ -320,6 +336,11 @@ class Comparison:
 
     def _quality(self, request: RequestId, model: ModelName) -> float | None:
         return self.labels.get(request, model) if self.labels else None
+
+
+def _is_unreadable(verdict: Verdict) -> bool:
+    """Whether the pair is not at parity for want of a readable score only."""
+    return not verdict.at_parity and any(isinstance(score, Unscored) for score in verdict.scores)
 
 
 def is_no_answer(response: Response) -> bool:

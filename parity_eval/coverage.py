@@ -55,6 +55,35 @@ def check(
     return tuple(note for note in notes if note)
 
 
+def check_latencies(
+    study: Study,
+    designs: Sequence[TaskDesign],
+    lacking: Callable[[ModelSpec, Sequence[RequestId]], Sequence[RequestId]],
+) -> None:
+    """Hold recordings against the speed gates of a study.
+
+    Args:
+        study: The study.
+        designs: Its tasks.
+        lacking: Returns the requests whose recorded answer does not say how long it took.
+
+    Raises:
+        InputError: a recording lacks times and the study waits for them.
+    """
+    if study.run.missing == "fail":
+        return
+    for design in designs:
+        gates = [gate.name for gate in design.spec.gates if gate.check == "speed"]
+        ids = [unit.request.id for unit in design.sample.units[: study.test.max_samples]]
+        for spec in study.candidates if gates and design.why_closed is None else ():
+            if spec.is_recorded and (without := lacking(spec, ids)):
+                raise InputError(
+                    f"{spec.path}: {len(without)} of {len(ids)} recorded answers of {spec.name!r} "
+                    f"have no `latency_s` (first: {without[0]}), which the gate {gates[0]!r} of "
+                    f"task {design.spec.name!r} needs; add it, or remove the gate"
+                )
+
+
 def check_judge_labels(
     study: Study, designs: Sequence[TaskDesign], labels: Labels
 ) -> tuple[str, ...]:
@@ -73,7 +102,13 @@ def check_judge_labels(
     """
     corrected = [design for design in designs if design.is_corrected]
     if not corrected:
-        return (f"{labels.path}: no task asks the judge; the human verdicts are not used",)
+        note = (
+            f"{labels.path}: the human verdicts are not used: no task asks the judge to compare "
+            "pairs (ratings of single answers cannot be corrected by them)"
+        )
+        return (note,)
+    if not labels.is_preference:
+        _check_single_verdicts(labels, corrected)
     ids = {unit.request.id for design in corrected for unit in design.sample.units}
     if ids.isdisjoint(request for request, _ in labels.quality):
         raise InputError(
@@ -88,6 +123,24 @@ def check_judge_labels(
                 "Give the candidate the `name` that the table uses"
             )
     return ()
+
+
+def _check_single_verdicts(labels: Labels, designs: Sequence[TaskDesign]) -> None:
+    """Refuse what says less than the estimand claims."""
+    for design in designs:
+        if design.estimand.name == "preference":
+            raise InputError(
+                f"{labels.path}: task {design.spec.name!r} certifies a preference, and these "
+                "verdicts do not say which answer is better; give lines with `model_a`, `model_b` "
+                "and `label` (model_a, model_b or tie), or set `estimand: parity`"
+            )
+    graded = {key: value for key, value in labels.quality.items() if value not in (0.0, 1.0)}
+    if graded:
+        (request, model), value = next(iter(graded.items()))
+        raise InputError(
+            f"{labels.path}: the label of id {request!r}, model {model!r}, is {value:g}; whether "
+            "an answer is at parity is 0 or 1 (map other labels with `values`)"
+        )
 
 
 def clustering_notes(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from parity_eval import estimands, sampling, tasks
+from parity_eval.answers import looks_like_json
 from parity_eval.errors import ConfigError
 from parity_eval.labels import Labels
 from parity_eval.parity import default_rule
@@ -89,6 +90,9 @@ def decide(
         describe=lambda entry: (estimands.reference(entry, spec), _slices(entry, spec)),
     )
     _check_must_pass(spec, sample, study.origin)
+    for gate in spec.gates:
+        where = f"{study.origin}: tasks.{spec.name}.gates.{gate.name}"
+        estimands.gate_estimand(gate, estimand, where)
     kind, why_kind = known or (
         tasks.kind_from_answers(sample.calibration) if needs_kind else (Kind.GENERATION, "unknown")
     )
@@ -96,7 +100,9 @@ def decide(
     scorers: tuple[ScorerSpec, ...] = ()
     if not by_labels:
         rule, scorers = _rule(spec, kind, estimand.name, has_judge=study.judge is not None)
-    closed = _why_closed(sample, study.test.max_excluded)
+    closed = _why_closed(sample, study.test.max_excluded) or _why_slice_closed(
+        sample, study.test.max_excluded
+    )
     if closed is None and rule is None and not by_labels:
         closed = "free text needs a judge or labels: similarity alone never certifies"
     is_corrected = _is_corrected(study, estimand.name, scorers)
@@ -156,16 +162,26 @@ def _check_gates(spec: TaskSpec, entries: list[LogEntry], origin: str) -> None:
                 f"{origin}: tasks.{spec.name}.gates.{gate.name}: no request of the task matches "
                 f"{gate.match}; check the field and its values"
             )
+        if gate.check == "format" and spec.schema is None and not any(map(_has_format, entries)):
+            raise ConfigError(
+                f"{origin}: tasks.{spec.name}.gates.{gate.name}: nothing says what format answers "
+                "have: no request has a `response_format` or `tools`, and no logged answer is "
+                "JSON; set the task's `schema`, or remove the gate"
+            )
+
+
+def _has_format(entry: LogEntry) -> bool:
+    body, answer = entry.request.body, entry.response
+    is_json = answer is not None and looks_like_json(answer.text)
+    return bool(body.get("response_format") or body.get("tools")) or is_json
 
 
 def _check_must_pass(spec: TaskSpec, sample: Sample, origin: str) -> None:
-    usable = {unit.request.id for unit in sample.units}
-    lacking = [request for request in spec.must_pass if request not in usable]
+    lacking = [request for request in spec.must_pass if request not in sample.kept]
     if lacking:
         raise ConfigError(
             f"{origin}: tasks.{spec.name}.must_pass: {lacking[0]!r} is not among the task's usable "
-            "requests (another id? a duplicate that stands for it? no baseline answer? another "
-            "request of its cluster?)"
+            "requests (another id, or no baseline answer?)"
         )
 
 
@@ -181,6 +197,17 @@ def _rule(
         return None, ()
     rule, names = found
     return rule, tuple(ScorerSpec(key=name, scorer=name) for name in names)
+
+
+def _why_slice_closed(sample: Sample, max_excluded: float) -> str | None:
+    """Say which slice has too few usable answers to speak for it."""
+    for name, (lost, total) in sorted(sample.slices.items()):
+        if lost > max_excluded * total:
+            return (
+                f"gate {name!r}: {lost} of its {total} requests have no usable baseline answer, "
+                f"more than max_excluded allows ({max_excluded:.4g})"
+            )
+    return None
 
 
 def _why_closed(sample: Sample, max_excluded: float) -> str | None:

@@ -4,11 +4,13 @@
 scores; the estimand says what was picked and why.
 """
 
+from dataclasses import replace
+
 from parity_eval import sampling, tasks
 from parity_eval.errors import ConfigError
 from parity_eval.labels import Labels
 from parity_eval.records import Estimand, EstimandName, LogEntry
-from parity_eval.study import Study, TaskSpec
+from parity_eval.study import GateSpec, Study, TaskSpec
 
 DEFAULT_BAR = 0.95
 DEFAULT_REFERENCE = "metadata.reference"
@@ -37,6 +39,8 @@ def choose(
     """
     bar = spec.bar or study.test.bar
     margin = spec.margin or study.test.margin
+    if spec.reference is not None:
+        _check_references(spec, groups, study.origin)
     if spec.estimand != "auto":
         estimand = _named(spec.estimand, bar, margin, "configured")
     elif bar is not None:
@@ -62,6 +66,28 @@ def reference(entry: LogEntry, spec: TaskSpec) -> str | None:
     """Return the right answer to a request, where the log holds exactly one."""
     values = tasks.field_values(entry, spec.reference or DEFAULT_REFERENCE)
     return values[0] if len(values) == 1 and values[0].strip() else None
+
+
+def gate_estimand(gate: GateSpec, main: Estimand, where: str) -> Estimand:
+    """Return what a gate wants to be shown.
+
+    Args:
+        gate: The gate.
+        main: The task's own estimand, which a slice takes over.
+        where: Place of the gate in the configuration, for messages.
+
+    Raises:
+        ConfigError: a bar for a slice whose estimand takes a margin, or the other way round.
+    """
+    if gate.check != "slice":
+        return Estimand(name="parity", bar=gate.bar or DEFAULT_BAR, margin=None, why="gate")
+    if main.name == "parity":
+        if gate.margin is not None:
+            raise ConfigError(f"{where}.margin: the task is tested against a bar; set `bar`")
+        return replace(main, bar=gate.bar or main.bar)
+    if gate.bar is not None:
+        raise ConfigError(f"{where}.bar: the task takes a margin ({main.name}); set `margin`")
+    return replace(main, margin=gate.margin or main.margin)
 
 
 def _best(
@@ -112,6 +138,18 @@ def _named(name: EstimandName, bar: float | None, margin: float, why: str) -> Es
     if name == "parity":
         return Estimand(name=name, bar=bar or DEFAULT_BAR, margin=None, why=why)
     return Estimand(name=name, bar=None, margin=margin, why=why)
+
+
+def _check_references(spec: TaskSpec, groups: dict[str, list[LogEntry]], origin: str) -> None:
+    """Refuse a field of right answers that some requests do not have."""
+    lacking = [g for g in groups.values() if all(reference(e, spec) is None for e in g)]
+    if lacking:
+        first = lacking[0][0]
+        raise ConfigError(
+            f"{origin}: tasks.{spec.name}.reference: {len(lacking)} of {len(groups)} requests have "
+            f"no single right answer in `{spec.reference}` (first: {first.request.id!r}, line "
+            f"{first.line}); one text, number or object is expected, and no list"
+        )
 
 
 def _check_quality(

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from parity_eval import observations
+from parity_eval.answers import rendered
 from parity_eval.asking import Asking
 from parity_eval.certificate import is_heavy
 from parity_eval.comparison import Case, Comparison, Found
@@ -17,10 +18,12 @@ from parity_eval.prices import cost_usd
 from parity_eval.records import (
     FLOOR_GATE,
     Arm,
+    Hole,
     Missing,
     ModelName,
     ModelSpec,
     Observation,
+    PassedOver,
     Purpose,
     RequestId,
     Response,
@@ -49,6 +52,8 @@ class Outcome:
     the judge was asked about."""
     is_labelled: bool = False
     """Whether a human's verdict entered the test."""
+    is_unread: bool = False
+    """Whether no scorer could make anything of the pair."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,7 +100,7 @@ class Evaluation:
             outcome for outcome, weight in found if outcome is not None and is_heavy(weight, total)
         ]
 
-    def needed_labels(self, arm: Arm, position: int) -> list[RequestId]:
+    def needed_labels(self, arm: Arm, position: int) -> list[Unit]:
         """Return the pairs of an arm that a human has to look at before its test goes on.
 
         Args:
@@ -103,16 +108,27 @@ class Evaluation:
             position: Requests of its order that are used up.
         """
         order = self.orders[arm][position : self.study.test.max_samples]
-        return self.comparison.needed_labels(arm, order)
+        kept = self.designs[arm.task].sample.kept.values()
+        beside = [unit for unit in kept if unit.request.id not in {u.request.id for u in order}]
+        return self.comparison.needed_labels(arm, [*beside, *order])
 
-    async def observe(self, arm: Arm, position: int) -> Observation | Missing | None:
+    def answer_text(self, arm: Arm, unit: Unit) -> str | None:
+        """Return the candidate's answer to a request; None where it has not been asked for."""
+        found = self.asking.replay.known(call_key(unit.request, self._spec(arm.candidate), 0))
+        return None if found is None else rendered(found)
+
+    async def observe(self, arm: Arm, position: int) -> Observation | Missing | PassedOver:
         """Get one observation of an arm.
 
+        Args:
+            arm: The arm.
+            position: 0-based place in its order; -1, -2, ... are the requests that must pass.
+
         Returns:
-            The observation; `Missing` where it could not be had; None where the baseline's own
-            fresh answer is unusable.
+            The observation; `Missing` where it could not be had; `PassedOver` where the baseline's
+            own fresh answer is unusable.
         """
-        unit = self.orders[arm][position]
+        unit = self._unit(arm, position)
         spec = self._spec(arm.candidate)
         baseline = await self.asking.baseline(unit, arm.task)
         if isinstance(baseline, Missing):
@@ -132,7 +148,10 @@ class Evaluation:
             candidate=candidate,
         )
         found = await self.comparison.find(case)
-        return found if isinstance(found, Missing) else self._settle(case, found)
+        if isinstance(found, Missing):
+            self._check_final(case, None)
+            return found
+        return self._settle(case, found)
 
     async def must_pass(self, arm: Arm) -> RequestId | Missing | None:
         """Ask for the requests that must pass.
@@ -141,14 +160,17 @@ class Evaluation:
             The first that the candidate falls short on, if any; `Missing` where that cannot be
             known yet.
         """
-        wanted = set(self.designs[arm.task].spec.must_pass)
-        order = self.orders[arm]
-        places = [i for i, unit in enumerate(order) if unit.request.id in wanted]
-        found = await asyncio.gather(*(self.observe(arm, i) for i in places))
-        failed = [i for i in places if (seen := self.outcomes.get((arm, i))) and seen.is_failure]
-        if failed:
-            return order[failed[0]].request.id
-        return next((item for item in found if isinstance(item, Missing)), None)
+        wanted = list(self.designs[arm.task].sample.kept)
+        found = await asyncio.gather(*(self.observe(arm, -1 - i) for i in range(len(wanted))))
+        for i, request in enumerate(wanted):
+            seen = self.outcomes.get((arm, -1 - i))
+            if seen is not None and seen.is_failure:
+                return request
+        holes = [item for item in found if isinstance(item, Missing)]
+        if any(isinstance(item, PassedOver) for item in found):
+            detail = "the baseline's fresh answer to a request that must pass is unusable"
+            holes.append(Missing(hole=Hole.NOT_RECORDED, detail=detail))
+        return holes[0] if holes else None
 
     def rater(
         self, task: TaskName
@@ -184,16 +206,16 @@ class Evaluation:
             if isinstance(answer, Response) and not unusable(answer)
         )
 
-    def _passed_over(self, arm: Arm, position: int) -> Observation | None:
+    def _passed_over(self, arm: Arm, position: int) -> Observation | PassedOver:
         """Return what a request is worth whose baseline answer turned out to be unusable.
 
         Nothing; but where the number of requests is part of the claim none may be left out, and it
         counts against the candidate.
         """
         test = self.study.test
+        design, unit = self.designs[arm.task], self._unit(arm, position)
         if test.target == "traffic" and test.design == "sequential":
-            return None
-        design, unit = self.designs[arm.task], self.orders[arm][position]
+            return PassedOver(slices=unit.slices)
         self.outcomes[arm, position] = Outcome(
             request=unit.request.id,
             weight=unit.weight,
@@ -203,13 +225,31 @@ class Evaluation:
             baseline_usd=None,
             candidate_usd=None,
         )
-        names = {g.name for g in design.spec.gates if g.check != "slice"} | unit.slices
+        main = observations.worst(design.estimand, group=None)
+        names = {gate.name for gate in design.spec.gates if gate.check != "slice"}
         if design.estimand.name == "noise_floor":
             names |= {FLOOR_GATE}
-        return Observation(
-            main=observations.worst(design.estimand, group=None),
-            gates={name: observations.of_gate(None) for name in names},
-        )
+        gates = {name: observations.of_gate(None) for name in names}
+        return Observation(main=main, gates=gates | dict.fromkeys(unit.slices, main))
+
+    def _check_final(self, case: Case, value: float | None) -> None:
+        """Refuse a human verdict that is not what it was when it counted."""
+        mark = ("verdict", case.arm.task, case.arm.candidate, str(case.position))
+        before = self.final.get(mark)
+        if before is None and value is not None:
+            self.final[mark] = value
+        elif before is not None and before != value:
+            now = "is not there any more" if value is None else f"is {value:g} now"
+            raise InputError(
+                f"the human verdict on {case.unit.request.id!r} ({case.arm}) was {before:g} when "
+                f"it entered the test and {now}; a verdict is final once it has counted: take the "
+                "change back"
+            )
+
+    def _unit(self, arm: Arm, position: int) -> Unit:
+        if position >= 0:
+            return self.orders[arm][position]
+        return list(self.designs[arm.task].sample.kept.values())[-1 - position]
 
     def _spec(self, name: ModelName) -> ModelSpec:
         return next(spec for spec in self.study.candidates if spec.name == name)
@@ -226,6 +266,7 @@ class Evaluation:
             candidate_usd=cost_usd(usage, case.spec.price),
             judged=found.judged,
             is_labelled=found.is_labelled,
+            is_unread=found.is_unread,
         )
         self.outcomes[case.arm, case.position] = outcome
         observation = Observation(main=found.reading, gates=found.gates)
@@ -252,14 +293,11 @@ class Evaluation:
         self, case: Case, observation: Observation, outcome: Outcome, verdict: Verdict | None
     ) -> None:
         mark = ("verdict", case.arm.task, case.arm.candidate, str(case.position))
-        if outcome.is_labelled and self.final.setdefault(mark, outcome.value) != outcome.value:
-            raise InputError(
-                f"the human verdict on {case.unit.request.id!r} ({case.arm}) was "
-                f"{self.final[mark]:g} when it entered the test and is {outcome.value:g} now; a "
-                "verdict is final once it has counted: take the change back"
-            )
+        was_final = not outcome.is_labelled or mark in self.final
+        if outcome.is_labelled:
+            self._check_final(case, outcome.value)
         # A hole that was counted and is filled now has another verdict: the last one holds.
-        if self.journaled.get(mark) == observation.main.value:
+        if was_final and self.journaled.get(mark) == observation.main.value:
             return
         self.journaled[mark] = observation.main.value
         self.append(

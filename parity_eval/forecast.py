@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from math import ceil, floor, log10
 
 from parity_eval import __version__
+from parity_eval.armplans import out_of_reach
 from parity_eval.design import TaskDesign
 from parity_eval.outlook import (
     DISCORDANT,
@@ -216,15 +217,19 @@ def _task(
 ) -> TaskForecast:
     n_available = len(design.sample.units)
     found = None
-    if design.why_closed is None:
+    why_closed = design.why_closed
+    if why_closed is None:
         found = _prospects(study, design, level, is_exact=is_exact)
+    if found is not None and found.lack is None:
+        why_closed = out_of_reach(study, design)
+        found = None if why_closed else found
     per_month = None if span_days is None else design.sample.n_lines / span_days * DAYS_PER_MONTH
     money = spending(study, design, live, found.outlooks[0] if found else None, per_month)
     return TaskForecast(
         task=design.spec.name,
         kind=design.kind.value,
         estimand=design.estimand,
-        why_closed=design.why_closed,
+        why_closed=why_closed,
         n_lines=design.sample.n_lines,
         n_available=n_available,
         requests_per_month=per_month,
@@ -297,7 +302,7 @@ def _too_short(found: Prospects, lack: Lack, test: TestSpec, n_available: int) -
     ways = [f"at least {lack.needed:,} requests"] if lack.needed else []
     if lack.best_bar is not None:
         ways.append(f"a bar of at most {lack.best_bar:g}")
-    if lack.log_claim is not None:
+    if lack.log_claim is not None and not is_cut:
         ways.append(f"a claim about this log only (`test.target: log`, {lack.log_claim} passes)")
     return (
         f"{what}: not even a candidate that always passes can be certified. "

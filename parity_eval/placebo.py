@@ -7,7 +7,7 @@ not measurable.
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from parity_eval import parity
 from parity_eval.armtest import FLOOR_BAR
@@ -25,6 +25,7 @@ from parity_eval.records import (
     Response,
     Score,
     Unit,
+    Unscored,
     Verdict,
 )
 from parity_eval.stats.kernel import TIE, log_e_path, mirror_kernel
@@ -93,11 +94,16 @@ async def run(  # noqa: PLR0913 - everything that an estimand may need
         if control is not None:
             return (control,)
     results: list[PlaceboResult] = []
+    n_unread = 0
     for name in parity.PLACEBOS:
         result = await trial.result(name, units)
         if isinstance(result, Missing):
             return result
         results.append(result)
+        n_unread += len(trial.unread)
+    if n_unread and n_unread == sum(result.n for result in results):
+        # What can score none of them tells no good answer from a bad one either.
+        return tuple(replace(result, is_below=False) for result in results)
     return tuple(results)
 
 
@@ -115,7 +121,8 @@ def why_not_measurable(results: Sequence[PlaceboResult]) -> str | None:
             mean = (
                 "" if result.mean is None else f" (mean {result.mean:.3f} on {result.n} requests)"
             )
-            return f"{words[result.name]} is not clearly below the bar{mean}"
+            note = f"; {result.note}" if result.note else ""
+            return f"{words[result.name]} is not clearly below the bar{mean}{note}"
     return None
 
 
@@ -130,6 +137,8 @@ class _Trial:
     ask: Callable[[Request], Awaitable[Answer]]
     floor: Callable[[Unit], Awaitable[Verdict | Missing]] | None
     rate: Callable[[Unit, Response, ModelName], Awaitable[Verdict | Missing]] | None
+    unread: list[str] = field(default_factory=list)
+    """Why pairs of the placebo at hand could not be scored."""
 
     async def control(self, units: Sequence[Unit]) -> PlaceboResult | None:
         """Return a result where the rule fails the baseline's own answers: then it fails all."""
@@ -162,6 +171,7 @@ class _Trial:
             cases = cases[: parity.MOST_JUDGED]
         values: list[float] = []
         holes: list[Missing] = []
+        self.unread.clear()
         for start in range(0, len(cases), _BATCH):
             batch = cases[start : start + _BATCH]
             for value, hole in await asyncio.gather(*(self._value(*case) for case in batch)):
@@ -170,6 +180,9 @@ class _Trial:
             if _is_below(values, self.design, self.alpha):
                 break
         result = _result(name, self.design, values, self.alpha)
+        if self.unread:
+            note = f"{len(self.unread)} of {len(values)} could not be scored: {self.unread[0]}"
+            result = replace(result, note=note)
         return self._doubted(result, holes) if holes and not result.is_below else result
 
     def _doubted(self, result: PlaceboResult, holes: Sequence[Missing]) -> PlaceboResult | Missing:
@@ -187,6 +200,7 @@ class _Trial:
         hole = None
         value = 1.0
         verdict = await parity.judge_pair(pair, self.ruled, self.ask)
+        self._note(verdict)
         if isinstance(verdict, Missing):
             hole = verdict
         elif self.design.estimand.name == "preference":
@@ -200,6 +214,12 @@ class _Trial:
         own = await self.floor(unit)
         return (value, own) if isinstance(own, Missing) else (value - own.value, hole)
 
+    def _note(self, verdict: Verdict | Missing) -> None:
+        """Remember why a pair could not be scored."""
+        if isinstance(verdict, Verdict) and not verdict.at_parity:
+            reasons = (s.reason for s in verdict.scores if isinstance(s, Unscored))
+            self.unread.extend(list(reasons)[:1])
+
     async def _difference(self, unit: Unit, pair: Pair) -> tuple[float, Missing | None]:
         """Return the placebo's quality minus the baseline's."""
         qualities: list[float] = []
@@ -210,6 +230,7 @@ class _Trial:
             verdict = await self.rate(unit, response, name) if self.rate else None
             if not isinstance(verdict, Verdict):
                 return 1.0, verdict
+            self._note(verdict)
             qualities.append(parity.quality(self.ruled, verdict) or 0.0)
         return qualities[0] - qualities[1], None
 

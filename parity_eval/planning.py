@@ -80,21 +80,28 @@ def _task_usd(study: Study, design: TaskDesign, live: Mapping[ModelName, ModelSp
     asked = [*study.candidates, *([second] if second else [])]
     if base.source == "replay":
         asked.append(base.spec)
-    judge = None
-    if study.judge is not None and any(spec.scorer == "judge" for spec in design.scorers):
-        judge = study.judge.spec
-    n_pairs = len(study.candidates) + (second is not None)
+    judge = study.judge.spec if study.judge is not None else None
+    # The baseline's second answer is judged like a candidate's; its own is rated like theirs.
+    n_answers = len(study.candidates) + (second is not None or design.estimand.name == "quality")
+    n_orders = questions_each(design)
     total = 0.0
-    must = set(design.spec.must_pass)
-    for i, unit in enumerate(design.sample.units):
-        if i >= study.test.max_samples and unit.request.id not in must:
-            continue
+    sample = design.sample.units[: study.test.max_samples]
+    for i, unit in enumerate((*sample, *design.sample.kept.values())):
         total += sum(_bound(spec, unit, live) for spec in asked)
-        if judge is not None:
+        if judge is not None and n_orders:
             n_placebos = len(PLACEBOS) if i < MOST_JUDGED else 0
-            n_questions = _ORDERS * (n_pairs + n_placebos)
+            n_questions = n_orders * (n_answers + n_placebos)
             total += n_questions * _question_usd(judge, unit, live)
     return total
+
+
+def questions_each(design: TaskDesign) -> int:
+    """Return how many questions a judge is asked about one answer at most.
+
+    A pair is judged in both orders, and an answer rated once.
+    """
+    asked = {"judge": _ORDERS, "rating": 1}
+    return sum(asked.get(spec.scorer, 0) for spec in design.scorers)
 
 
 def _question_usd(judge: ModelSpec, unit: Unit, live: Mapping[ModelName, ModelSpec]) -> float:

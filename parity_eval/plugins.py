@@ -114,6 +114,12 @@ class Models:
         found: list[RequestId] = provider.lacking(requests, sample)
         return found
 
+    def lacking_latency(self, spec: ModelSpec, requests: Sequence[RequestId]) -> list[RequestId]:
+        """Return the requests whose recorded answer does not say how long it took."""
+        provider: Any = self.providers[spec.name]
+        found: list[RequestId] = provider.lacking_latency(requests)
+        return found
+
     def has_second_answers(
         self, requests: Sequence[RequestId], spec: TaskSpec, entries: Iterable[LogEntry]
     ) -> bool:

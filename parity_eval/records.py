@@ -96,6 +96,7 @@ class Hole(StrEnum):
     UNKNOWN_MODEL = "unknown_model"
     BUDGET = "budget"
     NOT_RECORDED = "not_recorded"
+    NO_VERDICT = "no_verdict"
     INTERRUPTED = "interrupted"
 
 
@@ -169,7 +170,7 @@ class Unit:
     baseline: Response
     """The baseline's answer to it."""
     weight: int
-    """How many log lines it stands for."""
+    """How many log lines it stands for: its own and its duplicates', and those of its cluster."""
     digest: str
     """SHA-256 of the canonical request body (hex)."""
     kin: tuple[str, ...] = ()
@@ -364,6 +365,14 @@ class Observation:
     """The task's own estimand."""
     gates: Mapping[str, Reading] = field(default_factory=dict)
     """By name, the gates that the request says something about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """A request whose fresh baseline answer turned out to be unusable; it says nothing."""
+
+    slices: frozenset[str]
+    """Names of the slice gates that it belongs to."""
 
 
 class Status(StrEnum):

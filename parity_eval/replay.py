@@ -135,6 +135,10 @@ class Replay:
                     is_paid=bool(record["paid"]),
                 )
 
+    def known(self, key: str) -> Response | None:
+        """Return an answer that the journal holds."""
+        return self._known.get(key)
+
     @property
     def spent_usd(self) -> float:
         """Dollars settled, reserved and lost."""

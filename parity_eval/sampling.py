@@ -7,7 +7,7 @@ only: not on the order of the file, nor on how many files the log is split into.
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from parity_eval.records import Finish, LogEntry, RequestId, Response, TaskName, Unit
 
@@ -32,6 +32,10 @@ class Sample:
     """Requests without a usable answer; of clusters each counts by the share of its requests."""
     order_hash: str
     """SHA-256 over the ids in order."""
+    kept: dict[RequestId, Unit] = field(default_factory=dict)
+    """By id, the usable ones of the requests that were asked for by name, in the sample or not."""
+    slices: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Per slice, its requests that cannot be used, and all of them."""
 
 
 def seeded_key(seed: int, task: str, request_id: str) -> str:
@@ -104,14 +108,14 @@ def draw(  # noqa: PLR0913 - the last three are rarely given
         needs_answer: Whether a logged answer is the baseline's; False where it is replayed.
         cluster: What dependent requests have in common; a request for which it gives None is a
             cluster of its own. None: so is every request.
-        keep: Requests that are never set aside, nor is what shares a cluster with them.
+        keep: Requests that are asked for by name, wherever the draw leaves them.
         describe: Gives the right answer and the slices of a request.
 
     References:
         Miller, Adding error bars to evals, 2024 (clustered questions).
     """
     rows = [_row(digest, group, cluster, needs_answer) for digest, group in groups.items()]
-    aside = _set_aside(rows, f"calibration\x00{task}", seed, n_calibration, keep)
+    aside = _set_aside(rows, f"calibration\x00{task}", seed, n_calibration)
     left = [row for row in rows if row.cluster not in aside]
     chosen = _one_per_cluster([row for row in left if row.why_not is None], seed, task)
     excluded: Counter[str] = Counter()
@@ -125,17 +129,25 @@ def draw(  # noqa: PLR0913 - the last three are rarely given
     )
     ids = "\n".join(row.entry.request.id for row in order)
     tuning = sorted(row.digest for row in rows if row.cluster in aside)
-    kin: dict[str, set[str]] = {}
+    clusters: dict[str, list[_Row]] = {}
     for row in rows:
-        kin.setdefault(row.cluster, set()).add(row.digest)
+        clusters.setdefault(row.cluster, []).append(row)
     return Sample(
         task=task,
-        units=tuple(_unit(row, describe, kin[row.cluster]) for row in order),
+        units=tuple(_unit(row, describe, clusters[row.cluster]) for row in order),
         calibration=tuple(entry for digest in tuning for entry in groups[digest]),
         n_lines=sum(map(len, groups.values())),
         excluded=dict(excluded),
         excluded_units=_excluded_units(left),
         order_hash=hashlib.sha256(ids.encode()).hexdigest(),
+        kept={
+            entry.request.id: _unit(row, describe, [row])
+            for row in rows
+            if row.why_not is None
+            for entry in row.group
+            if entry.request.id in keep
+        },
+        slices=_slices(left, describe),
     )
 
 
@@ -176,15 +188,12 @@ def _row(
     )
 
 
-def _set_aside(
-    rows: Sequence[_Row], salt: str, seed: int, n_requests: int, keep: frozenset[RequestId]
-) -> frozenset[str]:
+def _set_aside(rows: Sequence[_Row], salt: str, seed: int, n_requests: int) -> frozenset[str]:
     """Name the clusters that are set aside for tuning."""
     sizes = Counter(row.cluster for row in rows)
-    kept = {row.cluster for row in rows if any(entry.request.id in keep for entry in row.group)}
     aside: set[str] = set()
     n_aside = 0
-    for name in sorted(sizes.keys() - kept, key=lambda name: seeded_key(seed, salt, name)):
+    for name in sorted(sizes, key=lambda name: seeded_key(seed, salt, name)):
         if n_aside >= n_requests:
             break
         aside.add(name)
@@ -212,18 +221,31 @@ def _excluded_units(rows: Sequence[_Row]) -> int:
     return round(sum(n / sizes[name] for name, n in lost.items()))
 
 
+def _slices(
+    rows: Sequence[_Row],
+    describe: Callable[[LogEntry], tuple[str | None, frozenset[str]]] | None,
+) -> dict[str, tuple[int, int]]:
+    """Count, per slice, the requests that cannot be used, and all."""
+    lost, total = Counter[str](), Counter[str]()
+    for row in rows if describe else ():
+        names = describe(row.entry)[1] if describe else frozenset[str]()
+        total.update(names)
+        lost.update(names if row.why_not else ())
+    return {name: (lost[name], n) for name, n in total.items()}
+
+
 def _unit(
     row: _Row,
     describe: Callable[[LogEntry], tuple[str | None, frozenset[str]]] | None,
-    kin: set[str],
+    cluster: Sequence[_Row],
 ) -> Unit:
     reference, slices = describe(row.entry) if describe else (None, frozenset[str]())
     return Unit(
         request=row.entry.request,
         baseline=row.entry.response or Response(text=""),
-        weight=len(row.group),
+        weight=sum(len(one.group) for one in cluster),
         digest=row.digest,
-        kin=tuple(sorted(kin - {row.digest})),
+        kin=tuple(sorted(one.digest for one in cluster if one is not row)),
         reference=reference,
         slices=slices,
     )

@@ -8,14 +8,13 @@ from parity_eval import codec
 from parity_eval.design import TaskDesign
 from parity_eval.outlook import DISCORDANT, Outlook
 from parity_eval.parity import MOST_JUDGED, PLACEBOS
-from parity_eval.planning import worst_case_usd
+from parity_eval.planning import questions_each, worst_case_usd
 from parity_eval.prices import cost_usd
 from parity_eval.records import ModelName, ModelSpec, Price, Unit, Usage
 from parity_eval.study import BaselineSpec, Study
 
 DAYS_PER_MONTH = 365.25 / 12
 
-_ORDERS = 2
 _CHARS_PER_TOKEN = 4
 _UNKNOWN_OUTPUT = 250
 _JUDGE_INSTRUCTIONS = 600
@@ -186,19 +185,22 @@ class _Bill:
         return found
 
     def questions(self, n_pairs: float) -> float:
-        """Return the dollars for judging some pairs in both orders."""
+        """Return the dollars for what a judge is asked about some answers."""
         judge = self._live_judge()
         if judge is None:
             return 0.0
         n_input = self.tokens.input + 2 * self.tokens.output + _JUDGE_INSTRUCTIONS
-        return n_pairs * _ORDERS * _usd(n_input, _JUDGE_OUTPUT, judge.price)
+        n_questions = n_pairs * questions_each(self.design)
+        return n_questions * _usd(n_input, _JUDGE_OUTPUT, judge.price)
 
     def shared_questions(self) -> float:
         """Return the dollars for judging placebos and second answers."""
         if not self.n:
             return 0.0
         n_placebos = len(PLACEBOS) * min(MOST_JUDGED, len(self.design.sample.units))
-        return self.questions(n_placebos + self.n_shared * self.second_share)
+        # The baseline's own answers are rated once for all candidates.
+        share = 1.0 if self.design.estimand.name == "quality" else self.second_share
+        return self.questions(n_placebos + self.n_shared * share)
 
     def answer(self, spec: ModelSpec) -> float:
         """Return the mean dollars of an answer; nothing for a recorded one."""
@@ -225,8 +227,7 @@ class _Bill:
 
     def _live_judge(self) -> ModelSpec | None:
         judge = self.study.judge
-        asks = any(spec.scorer == "judge" for spec in self.design.scorers)
-        is_live = judge is not None and asks and judge.spec.name in self.live
+        is_live = judge is not None and judge.spec.name in self.live and questions_each(self.design)
         return judge.spec if judge is not None and is_live else None
 
 

@@ -105,6 +105,10 @@ class RunFolder:
         write_atomically(target, text)
         return target
 
+    def remove(self, name: str) -> None:
+        """Remove a derived file that an earlier process wrote, if there is one."""
+        (self.path / name).unlink(missing_ok=True)
+
 
 def read_journal(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the records of a run in the order written; a torn last line is passed over.

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from parity_eval import __version__, certificate, economics, manifest
-from parity_eval.armplans import gate_estimand
 from parity_eval.certificate import Circumstances
 from parity_eval.certifier import USED_RULES
 from parity_eval.design import TaskDesign
+from parity_eval.estimands import gate_estimand
 from parity_eval.evaluation import Outcome
 from parity_eval.intake import Intake
-from parity_eval.records import Arm, Decision, ModelSpec, PlaceboResult, RequestId, TaskName
+from parity_eval.records import Arm, Decision, ModelSpec, PlaceboResult, TaskName
 from parity_eval.rules import describe
 from parity_eval.stats.agreement import agreement
 from parity_eval.stats.routing import RoutingRule
@@ -57,8 +57,8 @@ class Results:
     by_rule: Mapping[RoutingRule, tuple[Arm, ...]] = field(default_factory=dict)
     """What each rule for many tests would certify."""
     waste: Mapping[Arm, int]
-    needed_labels: Mapping[Arm, Sequence[RequestId]] = field(default_factory=dict)
-    """Pairs that a human has to look at before an arm goes on."""
+    needed_labels: Sequence[Mapping[str, str | None]] = ()
+    """Pairs that a human has to look at before an arm goes on, as lines of a file."""
     circumstances: Mapping[Arm, Circumstances]
     ledger: tuple[LedgerLine, ...]
     spent_usd: float
@@ -191,6 +191,7 @@ def _task(study: Study, design: TaskDesign, results: Results) -> TaskSummary:
             design.estimand,
             log_size=results.n_units[name] if study.test.target == "log" else None,
             is_corrected=design.is_corrected,
+            cluster=study.test.cluster_field,
         ),
         n_lines=design.sample.n_lines,
         n_units=len(design.sample.units),
@@ -207,6 +208,8 @@ def _task(study: Study, design: TaskDesign, results: Results) -> TaskSummary:
                 log_size=results.gate_sizes.get((name, gate.name))
                 if study.test.target == "log"
                 else None,
+                is_corrected=design.is_corrected,
+                cluster=study.test.cluster_field,
             )
             for gate in design.spec.gates
         },
@@ -234,6 +237,7 @@ def _arm(decision: Decision, design: TaskDesign, results: Results) -> ArmSummary
                 circumstances,
                 holes_counted=sum(o.is_hole for o in outcomes),
                 labels_used=sum(o.is_labelled for o in outcomes),
+                unread=sum(o.is_unread for o in outcomes),
             )
         ),
         n_failed=sum(o.is_failure for o in outcomes),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from parity_eval import codec
+from parity_eval.certificate import is_heavy
 from parity_eval.design import TaskDesign
 from parity_eval.lines import files_digest
 from parity_eval.parity import Ruled
@@ -26,7 +27,7 @@ class Orders:
     """What was refused, and why."""
 
 
-def study_hash(study: Study, fingerprint: str) -> str:
+def study_hash(study: Study, fingerprint: str, designs: Sequence[TaskDesign]) -> str:
     """Return the digest of all that a certificate depends on; files count by content.
 
     Prices, names of keys and acknowledged failures choose a route, but state nothing about answers.
@@ -34,6 +35,7 @@ def study_hash(study: Study, fingerprint: str) -> str:
     Args:
         study: The study.
         fingerprint: Fingerprint of its log.
+        designs: Its tasks: what they read of the log beside requests and answers counts too.
     """
 
     def model(spec: ModelSpec) -> ModelSpec:
@@ -48,6 +50,7 @@ def study_hash(study: Study, fingerprint: str) -> str:
     return codec.digest(
         {
             "log": fingerprint,
+            "read": {design.spec.name: _read(design) for design in designs},
             "baseline": [model(study.baseline.spec), study.baseline.source],
             "second": second and model(second),
             "candidates": [model(spec) for spec in study.candidates],
@@ -57,6 +60,19 @@ def study_hash(study: Study, fingerprint: str) -> str:
             "tasks": [replace(task, acknowledge=()) for task in study.tasks],
         }
     )
+
+
+def _read(design: TaskDesign) -> list[object]:
+    """Return the order, and the right answers and slices of its requests."""
+    kept = design.sample.kept.values()
+    return [
+        design.sample.order_hash,
+        [
+            (unit.request.id, unit.reference, sorted(unit.slices))
+            for unit in (*design.sample.units, *kept)
+            if unit.reference is not None or unit.slices
+        ],
+    ]
 
 
 def resolved(
@@ -136,10 +152,18 @@ def fresh_orders(
         for spec in candidates:
             by_arm[Arm(task=design.spec.name, candidate=spec.name)] = fresh
             for identity in who[spec.name]:
+                shown = _shown(design, fresh, max_samples)
                 to_register.setdefault(identity, []).extend(
-                    digest for unit in fresh[:max_samples] for digest in (unit.digest, *unit.kin)
+                    digest for unit in shown for digest in (unit.digest, *unit.kin)
                 )
     return Orders(by_arm=by_arm, to_register=to_register, notes=tuple(notes))
+
+
+def _shown(design: TaskDesign, fresh: Sequence[Unit], max_samples: int) -> list[Unit]:
+    """Return what a run may show to a candidate: its sample, and what it looks at beside it."""
+    total = sum(unit.weight for unit in fresh)
+    heavy = [unit for unit in fresh[max_samples:] if is_heavy(unit.weight, total)]
+    return [*fresh[:max_samples], *heavy, *design.sample.kept.values()]
 
 
 def _met(unit: Unit, seen: Mapping[str, str]) -> str | None:

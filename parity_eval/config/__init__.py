@@ -369,7 +369,9 @@ class _Builder:
 
     def _gate(self, name: str, part: GatePart, path: yaml_lines.Path) -> GateSpec:
         """Return a gate; what does not belong to its check is told rather than ignored."""
-        if name == FLOOR_GATE or not name.strip():
+        if not name.strip():
+            self.problems.append((path, "a gate needs a name"))
+        if name == FLOOR_GATE:
             self.problems.append((path, "the name is taken; give the gate another"))
         self._fields(part.match, (*path, "match"), known=(*MATCH_FIELDS, "answer"))
         takes = {

@@ -118,7 +118,16 @@ def _test_problems(study: Study) -> list[tuple[Path, str]]:
             f"unknown field; {nearest(test.cluster_field, (*MATCH_FIELDS, 'metadata.KEY', 'none'))}"
         )
         problems.append((("test", "cluster"), text))
+    if test.design != "sequential" and judge and judge.labels and judge.label_share != 1:
+        text = "must be 1 for a design with a fixed end, which counts whole verdicts"
+        problems.append((("judge", "labels", "share"), text))
     if test.target == "log":
+        if test.cluster_field is not None:
+            text = (
+                "a claim about this log needs none: its randomness is the order, whatever its "
+                "requests have in common; remove it"
+            )
+            problems.append((("test", "cluster"), text))
         if test.design != "sequential":
             text = "designs with a fixed end speak of traffic; remove one of `design` and `target`"
             problems.append((("test", "design"), text))

@@ -102,6 +102,19 @@ class Recorded:
         index = sample if self.has_samples else 0
         return [request for request in requests if (request, index) not in self.lines]
 
+    def lacking_latency(self, requests: Iterable[RequestId]) -> list[RequestId]:
+        """Return the requests whose recorded answer does not say how long it took."""
+
+        def is_timed(line: bytes) -> bool:
+            row = _ROWS.decode(line)
+            if row.latency_s is not None or bytes(row.response) == _NULL:
+                return True
+            answer = read_answer(_OK, bytes(row.response))
+            return isinstance(answer, Response) and answer.latency_s is not None
+
+        lines = ((request, self.lines.get((request, 0))) for request in requests)
+        return [request for request, line in lines if line is not None and not is_timed(line)]
+
     async def aclose(self) -> None:
         """Do nothing: the file is closed."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parity_eval import codec, coverage, documents, explorer, labels, manifest, placebo, plugins
+from parity_eval.answers import rendered
 from parity_eval.armplans import Before, arm_plans
 from parity_eval.asking import Asking
 from parity_eval.certificate import is_heavy
@@ -27,7 +28,16 @@ from parity_eval.lines import expand
 from parity_eval.parity import MOST_JUDGED, Ruled
 from parity_eval.planning import worst_case_usd
 from parity_eval.protocols import Listener
-from parity_eval.records import Arm, Missing, PlaceboResult, Purpose, RequestId, Status, TaskName
+from parity_eval.records import (
+    Arm,
+    Hole,
+    Missing,
+    PlaceboResult,
+    Purpose,
+    RequestId,
+    Status,
+    TaskName,
+)
 from parity_eval.replay import Replay, ReplaySettings
 from parity_eval.sampling import distinct, representative
 from parity_eval.schedule import certify
@@ -93,7 +103,7 @@ def run(study: Study, listener: Listener, *, approve: Callable[[float], bool]) -
     with RunFolder(Path(study.run.out) / prepared.run_id) as folder:
         evaluation = _open(prepared, folder, orders, register)
         try:
-            results = asyncio.run(_evaluate(prepared, evaluation, listener))
+            results = asyncio.run(_closing(prepared, evaluation, listener))
         except asyncio.CancelledError as error:
             # The second Ctrl-C; the journal holds all that arrived.
             raise KeyboardInterrupt from error
@@ -119,6 +129,7 @@ def prepare(study: Study, listener: Listener) -> Prepared:
     _check_judge(study, models)
     designs = tuple(_design(study, name, intake, table, models) for name in sorted(intake.by_task))
     notes = coverage.check(study, designs, table, models.lacking)
+    coverage.check_latencies(study, designs, models.lacking_latency)
     if judge_table is not None:
         notes += coverage.check_judge_labels(study, designs, judge_table)
     for note in (*notes, *coverage.clustering_notes(study, intake.by_task)):
@@ -143,8 +154,16 @@ def prepare(study: Study, listener: Listener) -> Prepared:
         models=models,
         ruled=ruled,
         formats=formats,
-        study_hash=study_hash(study, intake.fingerprint),
+        study_hash=study_hash(study, intake.fingerprint, designs),
     )
+
+
+async def _closing(prepared: Prepared, evaluation: Evaluation, listener: Listener) -> Results:
+    """Let go of connections, however the evaluation ends."""
+    try:
+        return await _evaluate(prepared, evaluation, listener)
+    finally:
+        await prepared.models.aclose()
 
 
 async def _evaluate(prepared: Prepared, evaluation: Evaluation, listener: Listener) -> Results:
@@ -180,7 +199,6 @@ async def _evaluate(prepared: Prepared, evaluation: Evaluation, listener: Listen
             await _ask_heavy(evaluation, certifier)
         finally:
             showing.cancel()
-            await prepared.models.aclose()
     decisions = certifier.decisions()
     for decision in decisions:
         listener.on_progress(decision, replay.spent_usd)
@@ -199,9 +217,7 @@ async def _evaluate(prepared: Prepared, evaluation: Evaluation, listener: Listen
         gate_sizes={
             (plan.arm.task, part.name): part.size for plan in plans for part in plan.parts[1:]
         },
-        needed_labels={
-            arm: evaluation.needed_labels(arm, certifier.position(arm)) for arm in certifier.holes()
-        },
+        needed_labels=_needed_labels(evaluation, certifier),
         by_rule={rule: certifier.certified_by(rule) for rule in RoutingRule},
         waste={arm: certifier.waste(arm) for arm in certifier.arms},
         circumstances=circumstances(
@@ -240,13 +256,9 @@ def _write(prepared: Prepared, folder: RunFolder, results: Results) -> RunResult
     if prepared.intake.rejects:
         lines = (codec.encode(reject).decode() + "\n" for reject in prepared.intake.rejects)
         written["rejects"] = folder.write("rejects.jsonl", "".join(lines))
-    needed = [
-        {"id": request, "model": arm.candidate, "task": arm.task}
-        for arm, requests in results.needed_labels.items()
-        for request in requests
-    ]
-    if needed:
-        lines = (codec.encode(row).decode() + "\n" for row in needed)
+    folder.remove("labels-needed.jsonl")
+    if results.needed_labels:
+        lines = (codec.encode(row).decode() + "\n" for row in results.needed_labels)
         written["labels needed"] = folder.write("labels-needed.jsonl", "".join(lines))
     return RunResult(
         summary=summary,
@@ -343,7 +355,8 @@ def _open(prepared: Prepared, folder: RunFolder, orders: Orders, register: Regis
         if record["kind"] == "study" and record["resolved"] != fixed:
             raise ConfigError(
                 f"{folder.path}: this run was begun under other terms than this version, or this "
-                "output folder, would go on with; finish it as it was begun, or remove the folder"
+                "output folder, would go on with; finish it as it was begun. What its requests "
+                "have shown cannot be tested again, there or elsewhere"
             )
         replay.remember(record)
         evaluation.remember(record)
@@ -450,6 +463,22 @@ async def _show_progress(certifier: Certifier, replay: Replay, listener: Listene
             listener.on_progress(decision, replay.spent_usd)
 
 
+def _needed_labels(evaluation: Evaluation, certifier: Certifier) -> list[dict[str, str | None]]:
+    """Return what whoever labels has to see; an answer that is not there yet is null."""
+    return [
+        {
+            "id": unit.request.id,
+            "model": arm.candidate,
+            "task": arm.task,
+            "request": explorer.prompt_text(unit.request.body),
+            "baseline": rendered(unit.baseline),
+            "candidate": evaluation.answer_text(arm, unit),
+        }
+        for arm in certifier.holes()
+        for unit in evaluation.needed_labels(arm, certifier.position(arm))
+    ]
+
+
 def _why_incomplete(certifier: Certifier, interrupt: Interrupt) -> str | None:
     if not certifier.is_incomplete():
         return None
@@ -457,10 +486,17 @@ def _why_incomplete(certifier: Certifier, interrupt: Interrupt) -> str | None:
     if interrupt.is_asked or not holes:
         return "interrupted; the same command goes on where it stopped"
     arm, hole = next(iter(holes.items()))
+    n_arms = f"{len(holes)} arm{'s wait' if len(holes) > 1 else ' waits'}"
+    if hole.hole is Hole.NO_VERDICT:
+        return (
+            f"{n_arms} for human verdicts; labels-needed.jsonl lists them. Add them to "
+            "`judge.labels`, and the same command goes on"
+        )
+    again = f"{n_arms} for an answer that could not be had; {arm}: {hole.hole} ({hole.detail}). "
+    if hole.hole is Hole.BUDGET:
+        return f"{again}The same command with a higher budget goes on"
     return (
-        f"{len(holes)} arms wait for an answer that could not be had; {arm}: {hole.hole} "
-        f"({hole.detail}). The same command tries again; `missing: fail` counts holes against "
-        "the candidate"
+        f"{again}The same command tries again; `missing: fail` counts holes against the candidate"
     )
 
 

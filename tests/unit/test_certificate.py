@@ -3,7 +3,6 @@
 import pytest
 from makers import estimand
 
-from parity_eval.armplans import gate_estimand
 from parity_eval.certificate import (
     NOT_PROMISED,
     Circumstances,
@@ -14,6 +13,7 @@ from parity_eval.certificate import (
     qualifications,
     statement,
 )
+from parity_eval.estimands import gate_estimand
 from parity_eval.records import EstimandName, PlaceboResult, RequestId
 from parity_eval.study import DesignName, FamilyRule, GateSpec, TestSpec
 

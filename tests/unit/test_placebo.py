@@ -219,9 +219,21 @@ class TestJudged:
         assert below(found) == {"empty": False, "other": False, "commonest": False}
         assert found["empty"].mean == 0.5
 
-    def test_what_a_live_judge_cannot_judge_has_failed(self) -> None:
+    def test_a_judge_that_can_judge_nothing_measures_nothing(self) -> None:
         async def ask(question: Request) -> Answer:
             return Response(text="as an assistant, I cannot")
+
+        found = tried(design(units("abcd" * 50)), ruled(Asking()), ask=ask)
+        assert set(below(found).values()) == {False}
+        assert not isinstance(found, Missing)
+        assert "could not be scored: no verdict" in (why_not_measurable(tuple(found.values())) or "")
+
+    def test_what_a_live_judge_cannot_judge_has_failed(self) -> None:
+        asked: list[str] = []
+
+        async def ask(question: Request) -> Answer:
+            asked.append(question.id)
+            return Response(text="I cannot" if len(asked) % 2 else "loss")
 
         assert below(tried(design(units("abcd" * 50)), ruled(Asking()), ask=ask)) == ALL_BELOW
 

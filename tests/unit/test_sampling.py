@@ -179,7 +179,7 @@ class TestClusters:
         rows = [entry("a", "x"), entry("b", "x"), entry("c", "y"), entry("d", "y")]
         sample = clustered([replace(row, session="s") for row in rows])
         (unit,) = sample.units
-        assert unit.weight == 2
+        assert unit.weight == 4  # it stands for the traffic of its cluster
         assert sample.excluded == {"another request of its cluster stands for it": 2}
 
     def test_equal_requests_belong_where_their_representative_does(self) -> None:
@@ -256,30 +256,47 @@ class TestClusters:
 
 
 class TestKeep:
+    """Requests that are asked for by name; the draw does not know them."""
+
     ROWS = (*talk("s", "a", "b", "c"), *talk(None, "d", "e", "f"))
 
-    def test_what_must_pass_is_never_set_aside(self) -> None:
+    def test_the_draw_is_the_same_with_and_without(self) -> None:
         keep = frozenset({RequestId("a"), RequestId("e")})
         for seed in range(20):
-            whole = drawn(list(self.ROWS), seed=seed, n_calibration=9, keep=keep)
-            assert sorted(ids(whole)) == ["a", "e"]
+            plain = drawn(list(self.ROWS), seed=seed, n_calibration=2)
+            asked = drawn(list(self.ROWS), seed=seed, n_calibration=2, keep=keep)
+            assert (asked.units, asked.calibration) == (plain.units, plain.calibration)
 
-    def test_nor_is_its_cluster(self) -> None:
-        sample = clustered(list(self.ROWS), n_calibration=9, keep=frozenset({RequestId("b")}))
-        assert sorted(row.request.id for row in sample.calibration) == ["d", "e", "f"]
-        assert len(sample.units) == 1
+    def test_they_are_there_wherever_the_draw_leaves_them(self) -> None:
+        keep = frozenset({RequestId("a"), RequestId("b"), RequestId("e")})
+        for n_calibration in (0, 9):
+            sample = clustered(list(self.ROWS), n_calibration=n_calibration, keep=keep)
+            assert set(sample.kept) == keep
+            assert [unit.request.id for unit in sample.kept.values()] == list(sample.kept)
 
-    def test_nor_what_it_is_equal_to(self) -> None:
+    def test_a_duplicate_is_found_by_its_own_id(self) -> None:
         rows = [entry("a", "x"), entry("b", "x"), entry("c")]
-        sample = drawn(rows, n_calibration=9, keep=frozenset({RequestId("b")}))
-        assert ids(sample) == ["a"]
+        sample = drawn(rows, keep=frozenset({RequestId("b")}))
+        assert sample.kept[RequestId("b")].request.id == "a"
 
-    def test_others_take_its_place(self) -> None:
-        rows = [entry(str(i)) for i in range(40)]
-        first = drawn(rows, n_calibration=5).calibration[0].request.id
-        sample = drawn(rows, n_calibration=5, keep=frozenset({first}))
-        assert len(sample.calibration) == 5
-        assert first in ids(sample)
+    def test_one_without_an_answer_is_not(self) -> None:
+        rows = [replace(entry("a"), response=None), entry("b")]
+        assert drawn(rows, keep=frozenset({RequestId("a")})).kept == {}
+
+
+def test_slices_count_what_cannot_be_used() -> None:
+    rows = [
+        replace(entry(str(i)), response=None if i < 3 else entry("x").response) for i in range(10)
+    ]
+    sample = draw(
+        TaskName("triage"),
+        distinct(rows, lambda e: e.request.id),
+        seed=1,
+        n_calibration=0,
+        needs_answer=True,
+        describe=lambda e: (None, frozenset({"low"} if int(e.request.id) < 5 else {"high"})),
+    )
+    assert sample.slices == {"low": (3, 5), "high": (0, 5)}
 
 
 def test_units_are_described_by_their_representative() -> None:

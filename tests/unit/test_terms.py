@@ -34,8 +34,8 @@ def put(path: Path, text: str) -> str:
 
 class TestStudyHash:
     def test_equal_terms_have_equal_hashes(self) -> None:
-        assert study_hash(STUDY, PRINT) == study_hash(replace(STUDY), PRINT)
-        assert len(study_hash(STUDY, PRINT)) == 64
+        assert study_hash(STUDY, PRINT, ()) == study_hash(replace(STUDY), PRINT, ())
+        assert len(study_hash(STUDY, PRINT, ())) == 64
 
     @pytest.mark.parametrize(
         "changed",
@@ -55,10 +55,10 @@ class TestStudyHash:
         ],
     )
     def test_terms_count(self, changed: Study) -> None:
-        assert study_hash(changed, PRINT) != study_hash(STUDY, PRINT)
+        assert study_hash(changed, PRINT, ()) != study_hash(STUDY, PRINT, ())
 
     def test_the_log_counts(self) -> None:
-        assert study_hash(STUDY, "cd" * 32) != study_hash(STUDY, PRINT)
+        assert study_hash(STUDY, "cd" * 32, ()) != study_hash(STUDY, PRINT, ())
 
     @pytest.mark.parametrize(
         "changed",
@@ -73,7 +73,7 @@ class TestStudyHash:
         ],
     )
     def test_how_it_is_carried_out_does_not(self, changed: Study) -> None:
-        assert study_hash(changed, PRINT) == study_hash(STUDY, PRINT)
+        assert study_hash(changed, PRINT, ()) == study_hash(STUDY, PRINT, ())
 
     def test_files_count_by_content(self, tmp_path: Path) -> None:
         here, there = put(tmp_path / "a.jsonl", "one\n"), put(tmp_path / "b.jsonl", "one\n")
@@ -87,7 +87,7 @@ class TestStudyHash:
                 judge=JudgeSpec(spec=spec),
                 labels=LabelSpec(path=table, values={"ok": 1.0}),
             )
-            return study_hash(given, PRINT)
+            return study_hash(given, PRINT, ())
 
         before = with_files(here, labels)
         assert with_files(there, labels) == before
