@@ -226,7 +226,9 @@ class TestJudged:
         found = tried(design(units("abcd" * 50)), ruled(Asking()), ask=ask)
         assert set(below(found).values()) == {False}
         assert not isinstance(found, Missing)
-        assert "could not be scored: no verdict" in (why_not_measurable(tuple(found.values())) or "")
+        told = why_not_measurable(tuple(found.values()))
+        assert told is not None
+        assert "could not be scored: no verdict" in told
 
     def test_what_a_live_judge_cannot_judge_has_failed(self) -> None:
         asked: list[str] = []
