@@ -70,9 +70,9 @@ def simulate(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Ratios against a bare interpreter and a raw reader, into reports/measured."""
+    """Whole runs against bare loops, faults and kills, into reports/measured (some minutes)."""
     session.install(".")
-    session.run("python", "tests/bench/bench.py", *session.posargs)
+    session.run("python", "-m", "tests.bench", *session.posargs)
 
 
 @nox.session

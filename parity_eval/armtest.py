@@ -168,6 +168,9 @@ class ArmTest:
             )
             for part in plan.parts
         ]
+        self._served: str | None = None
+        """Model that answered the arm's first request."""
+        self._why_ended: str | None = None
         self._stopped: tuple[Stop, _Part] | None = None
         self._shown: tuple[object, PathPoint] | None = None
 
@@ -188,6 +191,7 @@ class ArmTest:
             self._stopped is None
             and not self.is_certified
             and self.hole is None
+            and self._why_ended is None
             and not self.plan.why_closed
             and self.plan.failed_on is None
             and self.position < self.plan.n_max
@@ -197,6 +201,8 @@ class ArmTest:
         """Take the next observation; None: the request is passed over, and belongs to no slice."""
         if isinstance(observation, Missing):
             self.hole = observation
+            return
+        if isinstance(observation, Observation) and self._is_of_another_model(observation.served):
             return
         self.position += 1
         if observation is None or isinstance(observation, PassedOver):
@@ -234,6 +240,7 @@ class ArmTest:
             or (self._stopped is not None and self._stopped[0] is Stop.BELOW_BAR)
             or self.plan.why_closed is not None
             or self.plan.failed_on is not None
+            or self._why_ended is not None
             or (self.hole is not None and not running)
         )
         return -math.inf if is_barred else self._log_e(running=running)
@@ -278,6 +285,17 @@ class ArmTest:
             else (),
         )
 
+    def _is_of_another_model(self, served: str | None) -> bool:
+        """Whether a request was answered by another model than the first; that ends the arm."""
+        if served is None or self._served in (None, served):
+            self._served = self._served or served
+            return False
+        self._why_ended = (
+            f"the endpoint served {self._served} at first and {served} from request "
+            f"{self.position + 1} on; an arm tests one model"
+        )
+        return True
+
     def _log_e(self, *, running: bool) -> float:
         """Return the evidence of all that a certificate claims: the weakest part's."""
         return min(part.log_e(running=running) for part in self._parts)
@@ -314,6 +332,8 @@ class ArmTest:
         if self.is_certified:
             reason = f"the evidence reached what the family rule asks after {_requests(self.n)}"
             return Status.CERTIFIED, reason
+        if self._why_ended is not None:
+            return Status.INCONCLUSIVE, self._why_ended
         if self.hole is not None:
             return Status.OPEN, f"an answer is missing ({self.hole.hole}): {self.hole.detail}"
         if self._stopped is not None:

@@ -26,7 +26,7 @@ from parity_eval.replay import Replay, call_key
 from parity_eval.study import Study
 
 # The run was stopped, not the provider: whatever the study says about holes, this is none.
-_OUR_DOING = frozenset({Hole.BUDGET, Hole.INTERRUPTED})
+_OUR_DOING = frozenset({Hole.BUDGET, Hole.INTERRUPTED, Hole.UNSUPPORTED})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Asking:
             Call(
                 key=call_key(request, spec, sample),
                 request=request,
-                spec=spec,
+                spec=self.study.billed(spec),
                 purpose=purpose,
                 task=task,
                 sample=sample,

@@ -47,6 +47,10 @@ class Circumstances:
     """Pairs of which no scorer, or judge, could make anything."""
     cluster: str | None = None
     """Field whose values are the units of the test."""
+    has_own_prompt: bool = False
+    """Whether the candidate was told something else than the log says."""
+    not_taken: int = 0
+    """Requests of its order that the candidate cannot take, and therefore fails."""
     refused: int = 0
     """Requests left out because an earlier study had shown them to this candidate."""
 
@@ -188,14 +192,27 @@ def qualifications(circumstances: Circumstances) -> tuple[str, ...]:
     unasked = [p.name for p in c.placebos if p.is_below is None]
     if unasked:
         found.append(f"placebos that could not be asked: {', '.join(unasked)}")
-    if c.dropped_params:
-        found.append(f"sent without the parameters {', '.join(c.dropped_params)}")
+    found += _sending_words(c)
     if c.refused:
         found.append(
             f"{_count(c.refused, 'request')} left out: an earlier study had shown them to this "
             "candidate"
         )
     return tuple(found)
+
+
+def _sending_words(c: Circumstances) -> list[str]:
+    found: list[str] = []
+    if c.dropped_params:
+        found.append(f"sent without the parameters {', '.join(c.dropped_params)}")
+    if c.has_own_prompt:
+        found.append("asked with a prompt of its own, without which the certificate does not hold")
+    if c.not_taken:
+        found.append(
+            f"cannot take {_count(c.not_taken, 'request')} of the log; those that the test met "
+            "counted against it"
+        )
+    return found
 
 
 def _judge_words(c: Circumstances) -> list[str]:

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from parity_eval import fidelity
 from parity_eval.design import TaskDesign
 from parity_eval.errors import ConfigError, InputError
 from parity_eval.intake import content_digest
 from parity_eval.labels import Labels
 from parity_eval.records import LogEntry, ModelSpec, RequestId, TaskName
-from parity_eval.sampling import distinct, representative
+from parity_eval.sampling import UNREPLAYABLE, distinct, representative
 from parity_eval.study import MissingRule, Study
 from parity_eval.tasks import common_value
 
@@ -45,7 +46,7 @@ def check(
         ids = [unit.request.id for unit in design.sample.units[: study.test.max_samples]]
         notes += [
             check_recording(spec, design.spec.name, ids, lacking(spec, ids), study.run.missing)
-            for spec in _recorded(study, design)
+            for spec in (_recorded(study, design) if study.run.recordings == "whole" else ())
         ]
         by_labels = design.estimand.name == "quality" and design.rule is None
         if by_labels and labels is not None:
@@ -82,6 +83,37 @@ def check_latencies(
                     f"have no `latency_s` (first: {without[0]}), which the gate {gates[0]!r} of "
                     f"task {design.spec.name!r} needs; add it, or remove the gate"
                 )
+
+
+def fidelity_notes(study: Study, designs: Sequence[TaskDesign]) -> tuple[str, ...]:
+    """Tell what cannot be sent: requests that the log does not hold whole, or a candidate not take.
+
+    Args:
+        study: The study.
+        designs: Its tasks.
+
+    Returns:
+        A note per task, and one per task and candidate.
+    """
+    notes: list[str] = []
+    for design in designs:
+        sample, task = design.sample, design.spec.name
+        reasons = {
+            why.removeprefix(UNREPLAYABLE): n
+            for why, n in sorted(sample.excluded.items())
+            if why.startswith(UNREPLAYABLE)
+        }
+        if reasons:
+            told = ", ".join(f"{why}: {n:,}" for why, n in reasons.items())
+            notes.append(
+                f"task {task!r}: {sum(reasons.values()):,} of {sample.n_lines:,} log lines cannot "
+                f"be replayed and are left out ({told})"
+            )
+        if design.why_closed is None:
+            requests = [unit.request for unit in sample.units[: study.test.max_samples]]
+            found = (fidelity.shortfall(spec, task, requests) for spec in study.candidates)
+            notes += [str(lack) for lack in found if lack is not None]
+    return tuple(notes)
 
 
 def check_judge_labels(

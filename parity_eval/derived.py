@@ -37,7 +37,7 @@ def write_tables(folder: Path) -> Path:
     beside = folder / f".{FILE}"
     beside.unlink(missing_ok=True)
     try:
-        with duckdb.connect(str(beside)) as connection:
+        with duckdb.connect(str(beside), config={"threads": 1}) as connection:
             connection.execute(
                 "CREATE TEMP TABLE journal AS SELECT json->'$.record' AS record, "
                 "row_number() OVER () AS line FROM read_ndjson_objects($path)",

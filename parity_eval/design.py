@@ -219,7 +219,7 @@ def _why_closed(sample: Sample, max_excluded: float) -> str | None:
             if reason != sampling.SET_ASIDE
         )
         return (
-            f"{sample.excluded_units} of {n_all} requests have no usable baseline answer "
+            f"{sample.excluded_units} of {n_all} requests cannot be used "
             f"({reasons}), more than max_excluded allows ({max_excluded:.4g})"
         )
     if not sample.units:

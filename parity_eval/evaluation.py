@@ -269,7 +269,7 @@ class Evaluation:
             is_unread=found.is_unread,
         )
         self.outcomes[case.arm, case.position] = outcome
-        observation = Observation(main=found.reading, gates=found.gates)
+        observation = Observation(main=found.reading, gates=found.gates, served=_served(case))
         self._note_verdict(case, observation, outcome, found.verdict)
         return observation
 
@@ -318,6 +318,13 @@ class Evaluation:
                 "scores": verdict.scores if verdict else (),
             }
         )
+
+
+def _served(case: Case) -> str | None:
+    """Return the model that answered; a recording may hold the answers of several by right."""
+    if case.spec.is_recorded or isinstance(case.candidate, Missing):
+        return None
+    return case.candidate.model_served
 
 
 def _reason(outcome: Outcome) -> str:

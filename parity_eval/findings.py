@@ -4,10 +4,17 @@ A gate that is not passed is not thereby shown to fail: only a bound below its b
 """
 
 from dataclasses import dataclass
+from itertools import groupby
 
 from parity_eval import figures
 from parity_eval.records import FLOOR_GATE, Decision, GateDecision, RequestId, Status
-from parity_eval.summary import ArmSummary, JudgeAgreement, RunSummary, TaskSummary
+from parity_eval.summary import (
+    ArmSummary,
+    JudgeAgreement,
+    LedgerLine,
+    RunSummary,
+    TaskSummary,
+)
 
 AGREEMENT_NOTE = (
     "These pairs are a simple random part of those that the judge was asked about. A certificate "
@@ -19,6 +26,7 @@ RULES_NOTE = (
 )
 
 _SEQUENTIAL = "anytime-valid"
+_ROUNDING_USD = 1e-9
 _RULES = {
     "none": "no correction",
     "bonferroni": "Bonferroni",
@@ -277,3 +285,63 @@ def _kappa(found: JudgeAgreement) -> tuple[str, str]:
     low = figures.coefficient(found.low, rounding="down")
     high = figures.coefficient(found.high, rounding="up")
     return f"{kappa} [{low}, {high}]", "interval at level 95%"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerTotal:
+    """What one purpose cost in all tasks."""
+
+    purpose: str
+    calls: int
+    paid_calls: int
+    cached: int
+    retries: int
+    input_tokens: int
+    output_tokens: int
+    usd: float
+
+
+def ledger(summary: RunSummary) -> tuple[LedgerTotal, ...]:
+    """Return one total for each purpose."""
+    lines = sorted(summary.ledger, key=lambda line: line.purpose)
+    return tuple(
+        _total(purpose.value.replace("_", " "), tuple(group))
+        for purpose, group in groupby(lines, key=lambda line: line.purpose)
+    )
+
+
+def ledger_line(summary: RunSummary) -> str | None:
+    """Return the ledger on one line; None where nothing was paid for, cached or tried again."""
+    parts = [_spent(total) for total in ledger(summary) if total.paid_calls or total.cached]
+    retries = sum(line.retries for line in summary.ledger)
+    if retries:
+        parts.append(figures.counted(retries, "retry", "retries"))
+    lost = unanswered_usd(summary)
+    if lost:
+        parts.append(f"{figures.usd(lost)} for calls that gave no answer")
+    return "; ".join(parts) or None
+
+
+def unanswered_usd(summary: RunSummary) -> float:
+    """Return what may have been billed for calls that gave no answer."""
+    lost = summary.spent_usd - sum(line.usd for line in summary.ledger)
+    return lost if lost > _ROUNDING_USD else 0.0
+
+
+def _spent(total: LedgerTotal) -> str:
+    cached = f", {figures.count(total.cached)} cached" if total.cached else ""
+    answers = figures.counted(total.paid_calls, "answer")
+    return f"{total.purpose} {figures.usd(total.usd)} ({answers}{cached})"
+
+
+def _total(purpose: str, lines: tuple[LedgerLine, ...]) -> LedgerTotal:
+    return LedgerTotal(
+        purpose=purpose,
+        calls=sum(line.calls for line in lines),
+        paid_calls=sum(line.paid_calls for line in lines),
+        cached=sum(line.cached for line in lines),
+        retries=sum(line.retries for line in lines),
+        input_tokens=sum(line.input_tokens for line in lines),
+        output_tokens=sum(line.output_tokens for line in lines),
+        usd=sum(line.usd for line in lines),
+    )

@@ -179,6 +179,7 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
         "model": spec.model,
         "api_base": spec.api_base,
         "params": dict(spec.params),
+        "prompt": None if spec.prompt is None else codec.builtins(spec.prompt),
         "price": _price(spec.price),
     }
 

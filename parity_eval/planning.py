@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from parity_eval import codec
+from parity_eval.books import cost_bound, output_bound
 from parity_eval.design import TaskDesign
 from parity_eval.parity import MOST_JUDGED, PLACEBOS
 from parity_eval.records import (
@@ -15,7 +16,6 @@ from parity_eval.records import (
     TaskName,
     Unit,
 )
-from parity_eval.replay import cost_bound
 from parity_eval.stats.planner import smallest_rate
 from parity_eval.stats.stopping import Terms
 from parity_eval.study import Study, TestSpec
@@ -71,7 +71,11 @@ def worst_case_usd(
         live: Models that are paid for.
     """
     measured = [design for design in designs if design.why_closed is None]
-    return sum(_task_usd(study, design, live) for design in measured)
+    caps = study.run.task_max_usd
+    return sum(
+        min(_task_usd(study, design, live), caps.get(design.spec.name, math.inf))
+        for design in measured
+    )
 
 
 def _task_usd(study: Study, design: TaskDesign, live: Mapping[ModelName, ModelSpec]) -> float:
@@ -84,10 +88,11 @@ def _task_usd(study: Study, design: TaskDesign, live: Mapping[ModelName, ModelSp
     # The baseline's second answer is judged like a candidate's; its own is rated like theirs.
     n_answers = len(study.candidates) + (second is not None or design.estimand.name == "quality")
     n_orders = questions_each(design)
+    n_output = output_bound(unit.baseline.usage for unit in design.sample.units)
     total = 0.0
     sample = design.sample.units[: study.test.max_samples]
     for i, unit in enumerate((*sample, *design.sample.kept.values())):
-        total += sum(_bound(spec, unit, live) for spec in asked)
+        total += sum(_bound(spec, unit, live, n_output) for spec in asked)
         if judge is not None and n_orders:
             n_placebos = len(PLACEBOS) if i < MOST_JUDGED else 0
             n_questions = n_orders * (n_answers + n_placebos)
@@ -113,14 +118,16 @@ def _question_usd(judge: ModelSpec, unit: Unit, live: Mapping[ModelName, ModelSp
     return (n_input * judge.price.input + _JUDGE_OUTPUT * judge.price.output) / 1e6
 
 
-def _bound(spec: ModelSpec, unit: Unit, live: Mapping[ModelName, ModelSpec]) -> float:
+def _bound(
+    spec: ModelSpec, unit: Unit, live: Mapping[ModelName, ModelSpec], n_output: int
+) -> float:
     if spec.name not in live:
         return 0.0
     call = Call(
         key="",
         request=unit.request,
-        spec=spec,
+        spec=live[spec.name],
         purpose=Purpose.CANDIDATE,
         task=TaskName(""),
     )
-    return cost_bound(call)
+    return cost_bound(call, n_output)

@@ -1,7 +1,7 @@
 """Names to objects: the only place that knows where implementations live."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from parity_eval import prices
+from parity_eval.batches import BatchLog
 from parity_eval.design import TaskDesign
 from parity_eval.errors import ConfigError, UsageError, nearest
 from parity_eval.exporters import EXPORTERS
@@ -30,6 +31,9 @@ _FAMILIES: Mapping[str, Mapping[str, str]] = {
     "reporter": REPORTERS,
     "scorer": SCORERS,
 }
+
+_FILE_S = 600.0
+"""Seconds that a file with the requests of a batch may take at least."""
 
 
 def find(family: str, name: str) -> Any:  # noqa: ANN401 - a class of the family's protocol
@@ -81,7 +85,7 @@ class Models:
         """Models that are paid for."""
         return {
             spec.name: spec
-            for spec in _specs(self.study)
+            for spec in map(self.study.billed, _specs(self.study))
             if spec.name in self.providers and not spec.is_recorded
         }
 
@@ -99,6 +103,23 @@ class Models:
             )
         for provider in self.providers.values():
             provider.check()
+
+    def attach(self, log: BatchLog, on_note: Callable[[str], None]) -> None:
+        """Tell those that ask in batches where to note them."""
+        for provider in self._batched():
+            provider.log, provider.on_note = log, on_note
+
+    def interrupt(self) -> tuple[str, ...]:
+        """Stop waiting for batches; return those that can be collected later."""
+        return tuple(name for provider in self._batched() for name in provider.interrupt())
+
+    def _batched(self) -> list[Any]:
+        names = self.study.run.batch.models
+        return [
+            provider
+            for name, provider in self.providers.items()
+            if name in names and hasattr(provider, "interrupt")
+        ]
 
     async def aclose(self) -> None:
         """Let go of connections."""
@@ -125,7 +146,12 @@ class Models:
     ) -> bool:
         """Whether the baseline's agreement with itself can be had on these requests."""
         second = self.study.baseline.second
-        if second is None or (second.is_recorded and self.lacking(second, requests)):
+        if second is None:
+            return False
+        if self.study.run.recordings == "partial":
+            # The run that was recorded had them wherever it needed them.
+            return True
+        if second.is_recorded and self.lacking(second, requests):
             return False
         if self.recorded_judge is None or not _asks_judge(spec, entries):
             return True
@@ -152,6 +178,9 @@ def models(study: Study) -> Models:
         table = find("scorer", "recorded_judge").load(
             judge.spec.path, judge.spec.name, orders=judge.orders
         )
+        if study.run.recordings == "partial":
+            # Asked last, as a model would be: no more than that was recorded.
+            table = replace(table, cost=2)
     return Models(
         study=study,
         providers={
@@ -168,10 +197,32 @@ def provider(spec: ModelSpec, study: Study) -> Provider:
     if spec.is_recorded:
         found: Provider = find("provider", "recorded").load(spec)
         return found
+    if study.run.offline:
+        stand_in: Provider = find("provider", "offline")(spec=spec)
+        return stand_in
+    if spec.name in study.run.batch.models:
+        return _batch_provider(spec, study)
     direct = find("provider", "openai_compatible")
     is_direct = spec.transport == "direct" or (spec.transport == "auto" and direct.serves(spec))
-    transport = direct if is_direct else find("provider", "litellm")
-    made: Provider = transport(spec=spec, timeout_s=study.run.timeout_s)
+    run = study.run
+    if is_direct:
+        asked: Provider = direct(
+            spec=spec, timeout_s=run.timeout_s, read_timeout_s=run.read_timeout_s
+        )
+        return asked
+    made: Provider = find("provider", "litellm")(spec=spec, timeout_s=run.timeout_s)
+    return made
+
+
+def _batch_provider(spec: ModelSpec, study: Study) -> Provider:
+    module = import_module("parity_eval.providers.batch.endpoints")
+    load_litellm = import_module("parity_eval.providers.litellm").load
+    made: Provider = find("provider", "batch")(
+        spec=spec,
+        endpoint=module.endpoint_of(spec, max(study.run.timeout_s, _FILE_S), load_litellm),
+        size=study.run.batch.size,
+        poll_s=study.run.batch.poll_s,
+    )
     return made
 
 
@@ -229,7 +280,7 @@ def _scorer(spec: ScorerSpec, settings: dict[str, Any], where: str) -> Scorer:
 
 
 def priced(study: Study) -> Study:
-    """Return a study whose live models, and whose baseline, have prices where any are known.
+    """Return a study with what is known of its models: prices, and what candidates take.
 
     Raises:
         ConfigError: a live model without a price.
@@ -242,9 +293,18 @@ def priced(study: Study) -> Study:
         baseline=replace(
             base, spec=_priced(base.spec), second=None if second is None else _priced(second)
         ),
-        candidates=tuple(_priced(spec) for spec in study.candidates),
+        candidates=tuple(_listed(_priced(spec)) for spec in study.candidates),
         judge=None if judge is None else replace(judge, spec=_priced(judge.spec)),
     )
+    batch = study.run.batch
+    batch_prices = {
+        spec.name: found
+        for spec in study.candidates
+        if spec.name in batch.models and spec.price is None
+        if (found := prices.resolve_batch(spec.model)) is not None
+    }
+    known = replace(batch, prices={**batch_prices, **batch.prices})
+    done = replace(done, run=replace(done.run, batch=known))
     for spec in _specs(done):
         is_asked = spec is not done.baseline.spec or done.baseline.source == "replay"
         if is_asked and not spec.is_recorded and spec.price is None:
@@ -259,6 +319,16 @@ def _priced(spec: ModelSpec) -> ModelSpec:
     if spec.price is not None or spec.is_recorded:
         return spec
     return replace(spec, price=prices.resolve(spec.model))
+
+
+def _listed(spec: ModelSpec) -> ModelSpec:
+    """Look up what a model takes; an endpoint of one's own may serve anything under its name."""
+    if spec.is_recorded or spec.api_base is not None:
+        return spec
+    try:
+        return replace(spec, listed=prices.capabilities(spec.model))
+    except ConfigError:  # no table: whoever needs a price from it has been told
+        return spec
 
 
 def _specs(study: Study) -> list[ModelSpec]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from parity_eval.errors import ConfigError
-from parity_eval.records import Price, Usage
+from parity_eval.records import Capabilities, Price, Usage
 
 _FILE = "model_prices_and_context_window_backup.json"
 _PER_MILLION = 1e6
@@ -30,6 +30,8 @@ class Quote:
     """Whether the entry was found only after the date was taken off the name."""
     window: int | None
     """Most input tokens that the model takes; None where unknown."""
+    capabilities: Capabilities
+    """What the model takes, as far as the table says."""
     table_sha256: str
     """Digest of the table (hex)."""
     note: str | None
@@ -58,7 +60,16 @@ class _Entry(msgspec.Struct):
     input_cost_per_token: float | None = None
     output_cost_per_token: float | None = None
     cache_read_input_token_cost: float | None = None
+    input_cost_per_token_batches: float | None = None
+    output_cost_per_token_batches: float | None = None
     max_input_tokens: int | None = None
+    supports_function_calling: bool | None = None
+    supports_tool_choice: bool | None = None
+    supports_response_schema: bool | None = None
+    supports_vision: bool | None = None
+    supports_audio_input: bool | None = None
+    supports_pdf_input: bool | None = None
+    supports_sampling_params: bool | None = None
 
 
 def resolve(model: str) -> Price | None:
@@ -71,6 +82,30 @@ def resolve(model: str) -> Price | None:
         ConfigError: there is no table.
     """
     return quote(model).price
+
+
+def resolve_batch(model: str, table: PriceTable | None = None) -> Price | None:
+    """Return the table's price of a model in a batch, None where the model is unknown.
+
+    Where the table has no price for batches it is half of the ordinary one, which is what the
+    vendors with a batch API charge. Tokens from a cache count in full.
+
+    Args:
+        model: Model id as litellm spells it.
+        table: Table to look in; litellm's own by default.
+
+    Raises:
+        ConfigError: there is no table.
+    """
+    found = quote(model, table)
+    if found.price is None or found.matched is None:
+        return None
+    entry = _entry(found.matched, table or PriceTable.load()) or _Entry()
+    n_input, n_output = entry.input_cost_per_token_batches, entry.output_cost_per_token_batches
+    return Price(
+        input=_per_million(n_input) if n_input else found.price.input / 2,
+        output=_per_million(n_output) if n_output else found.price.output / 2,
+    )
 
 
 def quote(model: str, table: PriceTable | None = None) -> Quote:
@@ -96,6 +131,7 @@ def quote(model: str, table: PriceTable | None = None) -> Quote:
                 matched=matched,
                 is_undated=is_undated,
                 window=entry.max_input_tokens,
+                capabilities=_capabilities(entry),
                 table_sha256=known.sha256,
                 note=_note(matched, entry, known, is_undated=is_undated),
             )
@@ -104,9 +140,26 @@ def quote(model: str, table: PriceTable | None = None) -> Quote:
         matched=None,
         is_undated=False,
         window=None,
+        capabilities=Capabilities(),
         table_sha256=known.sha256,
         note=f"{model!r} is not in litellm's price table",
     )
+
+
+def capabilities(model: str, table: PriceTable | None = None) -> Capabilities:
+    """Return what the table says that a model takes.
+
+    The table says `true` of what its writers knew, `false` of what they knew to be lacking, and
+    nothing of the rest: a field that is not there proves nothing.
+
+    Args:
+        model: Model id as litellm spells it.
+        table: Table to look in; litellm's own by default.
+
+    Raises:
+        ConfigError: there is no table.
+    """
+    return quote(model, table).capabilities
 
 
 def cost_usd(usage: Usage | None, price: Price | None) -> float | None:
@@ -179,6 +232,19 @@ def _price(entry: _Entry) -> Price | None:
         input=_per_million(entry.input_cost_per_token),
         output=_per_million(entry.output_cost_per_token),
         cached_input=None if cached is None else _per_million(cached),
+    )
+
+
+def _capabilities(entry: _Entry) -> Capabilities:
+    return Capabilities(
+        tools=entry.supports_function_calling,
+        tool_choice=entry.supports_tool_choice,
+        json_schema=entry.supports_response_schema,
+        vision=entry.supports_vision,
+        audio=entry.supports_audio_input,
+        files=entry.supports_pdf_input,
+        sampling=entry.supports_sampling_params,
+        context=entry.max_input_tokens,
     )
 
 

@@ -82,6 +82,8 @@ class Response:
     """Seconds from sending to the last byte; None where unknown."""
     detail: str | None = None
     """What the endpoint said about a refusal, a rejection or an invalid body."""
+    fingerprint: str | None = None
+    """What the endpoint says of the system behind the model; it may change from call to call."""
 
 
 class Hole(StrEnum):
@@ -98,6 +100,8 @@ class Hole(StrEnum):
     NOT_RECORDED = "not_recorded"
     NO_VERDICT = "no_verdict"
     INTERRUPTED = "interrupted"
+    UNSUPPORTED = "unsupported"
+    """The endpoint refuses a parameter in call after call: the configuration has to name it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +151,8 @@ class LogEntry:
     """Everything else the log says about the call."""
     line: int
     """1-based line in its file."""
+    unreplayable: str | None = None
+    """Why the request cannot be sent again as it was; None where it can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +198,40 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What a candidate is told in place of what the log says."""
+
+    system: str | None = None
+    """Stands in place of the system messages that open the conversation."""
+    append_system: str | None = None
+    """Is added to the last of them."""
+    template: str | None = None
+    """Wraps the text of the last user message, which `{text}` stands for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a model takes; None: nobody knows, and nothing is assumed."""
+
+    tools: bool | None = None
+    """Tools, and messages with their results."""
+    tool_choice: bool | None = None
+    """Being told which tool to call, or that one must be called."""
+    json_schema: bool | None = None
+    """A JSON Schema for the answer."""
+    vision: bool | None = None
+    """Images."""
+    audio: bool | None = None
+    """Sound."""
+    files: bool | None = None
+    """Documents."""
+    sampling: bool | None = None
+    """`temperature` (other than 1), `top_p` and `top_k`."""
+    context: int | None = None
+    """Most input tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """A model that a study names: how to get an answer from it, and what that costs."""
 
@@ -211,6 +251,12 @@ class ModelSpec:
     """Price; None: unknown."""
     transport: Literal["auto", "litellm", "direct"] = "auto"
     """How it is called; `auto`: directly where `api_base` speaks OpenAI's protocol."""
+    prompt: Prompt | None = None
+    """What it is told in place of what the log says."""
+    capabilities: Capabilities = Capabilities()
+    """What it takes, as the configuration says; wins over `listed`."""
+    listed: Capabilities = Capabilities()
+    """What it takes, as the price table says."""
 
     @property
     def is_recorded(self) -> bool:
@@ -365,6 +411,8 @@ class Observation:
     """The task's own estimand."""
     gates: Mapping[str, Reading] = field(default_factory=dict)
     """By name, the gates that the request says something about."""
+    served: str | None = None
+    """Model id that a live endpoint says the candidate's answer is from; None where unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

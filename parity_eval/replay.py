@@ -9,15 +9,17 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_result,
-    stop_after_attempt,
-    wait_random_exponential,
+from parity_eval import codec, fidelity
+from parity_eval.books import (
+    DEFAULT_OUTPUT_TOKENS,
+    Books,
+    answers_like_the_log,
+    cost_bound,
+    tokens_estimate,
 )
-
-from parity_eval import codec
+from parity_eval.cache import AnswerCache, Cached, content_key
+from parity_eval.limiter import Limiter, Permit
+from parity_eval.limits import Patience, given_up, outcome_of
 from parity_eval.prices import cost_usd
 from parity_eval.protocols import Provider
 from parity_eval.records import (
@@ -32,12 +34,12 @@ from parity_eval.records import (
     Response,
     TaskName,
 )
+from parity_eval.retries import is_transient, may_be_billed, persist
+from parity_eval.study import RateLimit
 from parity_eval.summary import LedgerLine
-from parity_eval.wire import request_body
 
-_TRANSIENT = frozenset({Hole.NETWORK, Hole.RATE_LIMIT, Hole.SERVER, Hole.TIMEOUT})
 _FATAL = frozenset({Hole.AUTH, Hole.UNKNOWN_MODEL, Hole.QUOTA})
-_DEFAULT_OUTPUT_TOKENS = 4096
+_REFUSALS_PER_ATTEMPT = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,37 +49,42 @@ class ReplaySettings:
     concurrency: int = 32
     """Calls in flight, over all live models."""
     attempts: int = 6
-    """Tries per call before it is missing."""
-    max_wait_s: float = 60.0
-    """Longest pause between two tries."""
-    max_cost_usd: float | None = None
-    """Hard limit on settled and reserved dollars together."""
+    """Tries per call before it is missing; five times as many where it is refused for a limit."""
+    max_wait_s: float = 120.0
+    """Most seconds that an endpoint is waited for that refuses everything."""
     give_up_after: int = 5
     """Calls in a row that failed for good before a model is left alone for this run."""
+    max_cost_usd: float | None = None
+    """Hard limit on settled, lost and reserved dollars together."""
+    task_max_usd: Mapping[TaskName, float] = field(default_factory=dict)
+    """The same for the calls of single tasks."""
+    output_tokens: Mapping[TaskName, int] = field(default_factory=dict)
+    """By task, what is reserved for an answer to a request that sets no limit itself."""
+    limits: Mapping[str, RateLimit] = field(default_factory=dict)
+    """By the name of a model, or of what several share."""
+    shares: Mapping[ModelName, str] = field(default_factory=dict)
+    """By model, the name of what it shares limits with others by."""
 
 
-@dataclass(slots=True)
-class _Account:
-    calls: int = 0
-    paid_calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    usd: float = 0.0
+@dataclass(slots=True, kw_only=True)
+class _Tries:
+    """How far a call has come."""
 
-
-@dataclass(slots=True)
-class _Books:
-    accounts: dict[tuple[Purpose, TaskName, ModelName], _Account] = field(default_factory=dict)
-    settled: float = 0.0
-    lost: float = 0.0
-    """Calls that may have been billed and gave nothing: killed, or timed out."""
-    past: dict[str, float] = field(default_factory=dict)
-    """Reservations of earlier processes that were never settled: nobody knows what came of them."""
-    reserved: dict[str, float] = field(default_factory=dict)
-    """Calls in flight."""
-
-    def spent(self) -> float:
-        return self.settled + self.lost + sum(self.past.values()) + sum(self.reserved.values())
+    call: Call
+    bound: float
+    """Dollars that are reserved for a try."""
+    order: int
+    """Tries that came before it."""
+    is_held: bool = False
+    """Whether the money for the next try is reserved."""
+    is_written: bool = False
+    """Whether the journal knows that."""
+    is_begun: bool = False
+    """Whether the journal knows the call at all."""
+    failed: int = 0
+    refused: int = 0
+    last: Answer | None = None
+    """What the provider said last."""
 
 
 class Replay:
@@ -87,7 +94,9 @@ class Replay:
         providers: Who answers for each model of the study.
         append: Makes a record durable (the run's journal).
         settings: Limits.
-        sleep: Waits between two tries.
+        cache: Answers to equal calls of live models, under other log ids and in other runs.
+        clock: Returns the time in seconds.
+        sleep: Waits.
     """
 
     def __init__(
@@ -96,44 +105,48 @@ class Replay:
         append: Callable[[dict[str, object]], None],
         settings: ReplaySettings,
         *,
+        cache: AnswerCache | None = None,
+        clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._providers = providers
         self._append = append
         self._settings = settings
-        self._sleep = sleep
+        self._cache = cache
+        self._asked: dict[str, asyncio.Event] = {}
         self._known: dict[str, Response] = {}
         self._in_flight: dict[str, asyncio.Future[Answer]] = {}
-        self._stopped: dict[ModelName, Missing] = {}
         self._failures: dict[ModelName, int] = {}
-        self._slots = asyncio.Semaphore(settings.concurrency)
-        self._books = _Books()
+        self._refusals = fidelity.Refusals()
+        self._books = Books(max_usd=settings.max_cost_usd, task_max_usd=settings.task_max_usd)
+        self._n_tries = 0
         self._released = asyncio.Event()
+        self._limiter = Limiter(
+            settings.concurrency,
+            settings.limits,
+            settings.shares,
+            Patience(max_wait_s=settings.max_wait_s, probes=settings.attempts),
+            clock=clock,
+            sleep=sleep,
+        )
 
     def remember(self, record: Mapping[str, object]) -> None:
         """Take in one record of an earlier process' journal."""
-        key = str(record.get("key"))
-        match record.get("kind"):
-            case "reserve":
-                self._books.lost += self._books.past.pop(key, 0.0)
-                self._books.past[key] = float(str(record["usd"]))
-            case "lost":
-                self._books.lost += float(str(record["usd"]))
-            case "failed":
-                self._books.past.pop(key, None)
-            case "answer":
-                response = codec.decode(codec.encode(record["response"]), Response, "the journal")
-                self._books.past.pop(key, None)
-                self._books.settled += float(str(record["usd"]))
-                self._known[key] = response
-                self._enter(
+        self._books.remember(record)
+        if record.get("kind") == "answer":
+            response = codec.decode(codec.encode(record["response"]), Response, "the journal")
+            self._known[str(record.get("key"))] = response
+            self._books.enter(
+                (
                     Purpose(str(record["purpose"])),
                     TaskName(str(record["task"])),
                     ModelName(str(record["model"])),
-                    response,
-                    usd=float(str(record["usd"])),
-                    is_paid=bool(record["paid"]),
-                )
+                ),
+                response,
+                usd=float(str(record["usd"])),
+                is_paid=bool(record["paid"]),
+                is_cached="cached_from" in record,
+            )
 
     def known(self, key: str) -> Response | None:
         """Return an answer that the journal holds."""
@@ -146,20 +159,14 @@ class Replay:
 
     def ledger(self) -> tuple[LedgerLine, ...]:
         """Return what each purpose cost, per task and model."""
-        lines = sorted(self._books.accounts.items(), key=lambda item: tuple(map(str, item[0])))
-        return tuple(
-            LedgerLine(
-                purpose=purpose,
-                task=task,
-                model=model,
-                calls=account.calls,
-                paid_calls=account.paid_calls,
-                input_tokens=account.input_tokens,
-                output_tokens=account.output_tokens,
-                usd=account.usd,
-            )
-            for (purpose, task, model), account in lines
+        return self._books.ledger()
+
+    def wind_down(self) -> None:
+        """Send nothing more. What is on its way arrives; what waits is missing at once."""
+        self._limiter.shut_all(
+            Missing(hole=Hole.INTERRUPTED, detail="the run was stopped before this call was sent")
         )
+        self._released.set()
 
     async def answer(self, call: Call) -> Answer:
         """Return the answer to a call: the one in the journal, or a new one.
@@ -188,135 +195,217 @@ class Replay:
         if call.spec.is_recorded:
             answer = await provider.complete(call)
             return self._settle(call, answer, is_paid=False)
-        async with self._slots:
-            if stopped := self._stopped.get(call.spec.name):
-                return stopped
-            bound = cost_bound(call)
-            if not await self._can_afford(bound):
-                return Missing(hole=Hole.BUDGET, detail="the budget does not cover this call")
-            self._books.reserved[call.key] = bound
-            self._append({"kind": "reserve", "key": call.key, "usd": bound})
-            answer = await self._try(provider, call, bound)
-            self._judge_health(call.spec.name, answer)
-            return self._settle(call, answer, is_paid=True)
+        if (refused := fidelity.refusal(call)) is not None:
+            if (unsupported := self._refusals.hear(call.spec.name, refused)) is not None:
+                return unsupported
+            return self._settle(call, refused, is_paid=False)
+        if self._cache is None:
+            return await self._buy(provider, call)
+        content = content_key(call)
+        while (asked := self._asked.get(content)) is not None:  # by a call of another log id
+            await asked.wait()
+        if (cached := self._cache.get(content)) is not None:
+            return self._take(call, cached)
+        self._asked[content] = asked = asyncio.Event()
+        try:
+            return await self._buy(provider, call)
+        finally:
+            del self._asked[content]
+            asked.set()
 
-    async def _can_afford(self, bound: float) -> bool:
-        """Whether the budget covers one more call, once those in flight are settled."""
-        limit = self._settings.max_cost_usd
-        while limit is not None and self._books.spent() + bound > limit:
-            if not self._books.reserved:
-                return False
+    async def _buy(self, provider: Provider, call: Call) -> Answer:
+        """Get an answer that costs something."""
+        if (why := self._limiter.why_shut(call.spec.name)) is not None:
+            return why
+        self._n_tries += 1
+        tries = _Tries(call=call, bound=self._bound(call), order=self._n_tries)
+        if self._is_sent(call) and (usd := self._books.take_over(call.key)) is not None:
+            tries.bound, tries.is_held, tries.is_written, tries.is_begun = usd, True, True, True
+        answer = await self._try(provider, tries)
+        if answer is tries.last:
+            self._judge_health(call.spec.name, answer)
+        return self._close(tries, answer)
+
+    def _is_sent(self, call: Call) -> bool:
+        """Whether a call is in a batch that was sent and is not collected."""
+        holds = getattr(self._providers[call.spec.name], "holds", None)
+        return holds is not None and bool(holds(call.key))
+
+    def _bound(self, call: Call) -> float:
+        if not answers_like_the_log(call.purpose):
+            return cost_bound(call)
+        return cost_bound(call, self._settings.output_tokens.get(call.task, DEFAULT_OUTPUT_TOKENS))
+
+    async def _try(self, provider: Provider, tries: _Tries) -> Answer:
+        model = tries.call.spec.name
+
+        answer = await persist(
+            lambda: self._send(provider, tries),
+            may_go_on=lambda _: self._may_go_on(tries),
+            before_pause=lambda given, number: self._book_try(tries, given, number),
+            pause=lambda seconds: self._limiter.rest(model, seconds),
+        )
+        why = self._limiter.why_shut(model)
+        if why is None or not is_transient(answer) or self._is_sent(tries.call):
+            return answer
+        # The model was left alone before it was clear whether it answers like that.
+        if answer is tries.last:
+            self._lose(tries)
+        return why
+
+    def _may_go_on(self, tries: _Tries) -> bool:
+        most = self._settings.attempts
+        is_used_up = tries.failed >= most or tries.refused >= most * _REFUSALS_PER_ATTEMPT
+        return not is_used_up and self._limiter.why_shut(tries.call.spec.name) is None
+
+    async def _send(self, provider: Provider, tries: _Tries) -> Answer:
+        """Ask once, as soon as there is money for it and the model's limits allow."""
+        call = tries.call
+        model = call.spec.name
+        if not tries.is_held and (missing := await self._reserve(tries)) is not None:
+            return missing
+        permit: Permit | None = None
+        if not hasattr(provider, "holds"):  # a batch is as large as it is, and goes when it goes
+            tokens = tokens_estimate(call) if self._limiter.counts_tokens(model) else 0.0
+            entered = await self._limiter.enter(model, tokens, tries.order)
+            if isinstance(entered, Missing):
+                return entered
+            permit = entered
+        answer, is_over = None, False
+        try:
+            if not tries.is_written:
+                self._write("reserve", call, usd=tries.bound)
+                tries.is_written = tries.is_begun = True
+            answer = await provider.complete(call)
+        finally:
+            is_over = permit is not None and self._limiter.leave(permit, answer)
+        tries.last = answer
+        tries.refused += outcome_of(answer) == "refused"
+        tries.failed += outcome_of(answer) == "broken"
+        if is_over:
+            self._limiter.shut(model, given_up(answer, self._settings.max_wait_s))
+        return answer
+
+    async def _reserve(self, tries: _Tries) -> Missing | None:
+        """Set the money for a try aside, once those in flight have given back what they can."""
+        call = tries.call
+        while (short := self._books.shortage(call, tries.bound)) is not None:
+            if short.is_final:
+                return Missing(hole=Hole.BUDGET, detail=short.why)
             # Calls cost less than is reserved for them: wait for one to give money back.
             self._released.clear()
             await self._released.wait()
-        return True
+            if (why := self._limiter.why_shut(call.spec.name)) is not None:
+                return why
+        self._books.reserve(call.key, call.task, tries.bound)
+        tries.is_held = True
+        return None
 
-    async def _try(self, provider: Provider, call: Call, bound: float) -> Answer:
-        def may_be_tried_again(answer: Answer) -> bool:
-            return _is_transient(answer) and self._covers_lost(call, answer, bound)
+    def _book_try(self, tries: _Tries, answer: Answer, number: int) -> None:
+        """Book a try that another follows."""
+        call = tries.call
+        if not self._is_sent(call):
+            self._lose(tries)
+        # Behind all others: it may be the call, and not the endpoint, that something is wrong with.
+        self._n_tries += 1
+        tries.order = self._n_tries
+        self._books.count_retry((call.purpose, call.task, call.spec.name))
+        hole = answer.hole.value if isinstance(answer, Missing) else answer.finish.value
+        self._write("attempt", call, attempt=number, hole=hole, detail=answer.detail)
 
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(self._settings.attempts),
-            wait=self._pause,
-            retry=retry_if_result(may_be_tried_again),
-            sleep=self._sleep,
-            retry_error_callback=_last_result,
-            before_sleep=lambda state: self._note_attempt(call, state),
-        )
-        answer: Answer = await retrying(provider.complete, call)
-        return answer
-
-    def _covers_lost(self, call: Call, answer: Answer, bound: float) -> bool:
-        """Book a try that the provider may bill for nothing; say whether another is affordable."""
-        if isinstance(answer, Missing) and answer.hole is Hole.TIMEOUT:
-            self._books.lost += bound
-            self._append({"kind": "lost", "key": call.key, "usd": bound})
-        limit = self._settings.max_cost_usd
-        return limit is None or self._books.spent() <= limit
-
-    def _pause(self, state: RetryCallState) -> float:
-        answer = _last_result(state)
-        asked = answer.retry_after_s if isinstance(answer, Missing) else None
-        jittered = wait_random_exponential(multiplier=0.5, max=self._settings.max_wait_s)(state)
-        return min(max(asked or 0.0, jittered), self._settings.max_wait_s)
-
-    def _note_attempt(self, call: Call, state: RetryCallState) -> None:
-        answer = _last_result(state)
-        if isinstance(answer, Missing):
-            self._append(
-                {
-                    "kind": "attempt",
-                    "key": call.key,
-                    "attempt": state.attempt_number,
-                    "hole": answer.hole.value,
-                    "detail": answer.detail,
-                }
-            )
+    def _lose(self, tries: _Tries) -> None:
+        """Book the last try, if the provider may bill it for nothing and that is not yet done."""
+        call, answer = tries.call, tries.last
+        if answer is None or not tries.is_written or not may_be_billed(answer):
+            return
+        usage = answer.usage if isinstance(answer, Response) else None
+        known = cost_usd(usage, call.spec.price)
+        bound = self._books.release(call.key)
+        usd = bound if known is None else known
+        self._books.lose(call.task, usd)
+        self._write("lost", call, usd=usd)
+        tries.is_held = tries.is_written = False
+        self._released.set()
 
     def _judge_health(self, model: ModelName, answer: Answer) -> None:
         if isinstance(answer, Response):
             self._failures[model] = 0
+            if (unsupported := self._refusals.hear(model, answer)) is not None:
+                self._limiter.shut(model, unsupported)
             return
         self._failures[model] = self._failures.get(model, 0) + 1
         if answer.hole in _FATAL or self._failures[model] >= self._settings.give_up_after:
-            self._stopped.setdefault(model, answer)
+            self._limiter.shut(model, answer)
+
+    def _close(self, tries: _Tries, answer: Answer) -> Answer:
+        """Settle a call that was, or should have been, sent."""
+        if isinstance(answer, Response):
+            return self._settle(tries.call, answer, is_paid=True)
+        if self._is_sent(tries.call):
+            return answer  # it will be billed, and collected by whoever asks again
+        if answer is tries.last:
+            self._lose(tries)
+        self._books.release(tries.call.key)
+        self._released.set()
+        if tries.is_begun:
+            self._write("failed", tries.call, hole=answer.hole.value, detail=answer.detail)
+        return answer
 
     def _settle(self, call: Call, answer: Answer, *, is_paid: bool) -> Answer:
-        bound = self._books.reserved.pop(call.key, 0.0)
-        self._released.set()
+        """Book an answer, and make it durable before it counts."""
         if isinstance(answer, Missing):
-            if is_paid:
-                self._append(
-                    {
-                        "kind": "failed",
-                        "key": call.key,
-                        "hole": answer.hole.value,
-                        "detail": answer.detail,
-                    }
-                )
             return answer
         usd = 0.0
         if is_paid:
             # Without a count of tokens nobody knows better than the bound.
             known = cost_usd(answer.usage, call.spec.price)
+            bound = self._books.release(call.key)
+            self._released.set()  # even if the disk is full: nobody may wait for ever
             usd = bound if known is None else known
+        self._keep(call, answer, usd=usd, paid=is_paid, at=int(time.time()))
+        if is_paid and self._cache is not None:
+            self._cache.put(content_key(call), answer, usd=usd)
+        return answer
+
+    def _take(self, call: Call, cached: Cached) -> Answer:
+        """Book an answer that was paid for under another log id, or in another run."""
+        answer = cached.response
+        self._keep(call, answer, usd=0.0, paid=False, at=cached.at, cached_from=cached.run_id)
+        return answer
+
+    def _keep(
+        self, call: Call, answer: Response, *, usd: float, paid: bool, **rest: object
+    ) -> None:
+        self._write(
+            "answer",
+            call,
+            request=call.request.id,
+            sample=call.sample,
+            usd=usd,
+            paid=paid,
+            **rest,
+            response=codec.builtins(answer),
+        )
+        self._known[call.key] = answer
+        self._books.enter(
+            (call.purpose, call.task, call.spec.name),
+            answer,
+            usd=usd,
+            is_paid=paid,
+            is_cached="cached_from" in rest,
+        )
+
+    def _write(self, kind: str, call: Call, **rest: object) -> None:
         self._append(
             {
-                "kind": "answer",
+                "kind": kind,
                 "key": call.key,
                 "purpose": call.purpose.value,
                 "task": call.task,
                 "model": call.spec.name,
-                "request": call.request.id,
-                "sample": call.sample,
-                "usd": usd,
-                "paid": is_paid,
-                "at": int(time.time()),
-                "response": codec.builtins(answer),
+                **rest,
             }
         )
-        self._books.settled += usd
-        self._known[call.key] = answer
-        self._enter(call.purpose, call.task, call.spec.name, answer, usd=usd, is_paid=is_paid)
-        return answer
-
-    def _enter(
-        self,
-        purpose: Purpose,
-        task: TaskName,
-        model: ModelName,
-        response: Response,
-        *,
-        usd: float,
-        is_paid: bool,
-    ) -> None:
-        account = self._books.accounts.setdefault((purpose, task, model), _Account())
-        account.calls += 1
-        account.paid_calls += is_paid
-        account.usd += usd
-        if response.usage:
-            account.input_tokens += response.usage.input_tokens
-            account.output_tokens += response.usage.output_tokens
 
 
 def call_key(request: Request, spec: ModelSpec, sample: int) -> str:
@@ -329,32 +418,7 @@ def call_key(request: Request, spec: ModelSpec, sample: int) -> str:
             "path": spec.path,
             "api_base": spec.api_base,
             "params": spec.params,
+            "prompt": spec.prompt,
             "sample": sample,
         }
     )
-
-
-def cost_bound(call: Call) -> float:
-    """Return what is reserved for a call before it is sent.
-
-    A token is at least one byte, so the bytes of a text request bound its tokens. Output is
-    bounded by the request's own limit; where it has none, 4,096 tokens are assumed.
-    """
-    price = call.spec.price
-    if price is None:
-        return 0.0
-    body = request_body(call.request.body, call.spec.params)
-    limit = body.get("max_completion_tokens") or body.get("max_tokens") or _DEFAULT_OUTPUT_TOKENS
-    tokens_out = int(limit) if isinstance(limit, (int, float)) else _DEFAULT_OUTPUT_TOKENS
-    return (len(codec.encode(body)) * price.input + tokens_out * price.output) / 1e6
-
-
-def _is_transient(answer: Answer) -> bool:
-    return isinstance(answer, Missing) and answer.hole in _TRANSIENT
-
-
-def _last_result(state: RetryCallState) -> Answer:
-    if state.outcome is None:
-        return Missing(hole=Hole.NETWORK, detail="no attempt was made")
-    answer: Answer = state.outcome.result()
-    return answer

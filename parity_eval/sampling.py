@@ -13,6 +13,8 @@ from parity_eval.records import Finish, LogEntry, RequestId, Response, TaskName,
 
 SMALL_SPLIT = 50
 SET_ASIDE = "set aside for calibration"
+UNREPLAYABLE = "cannot be replayed: "
+"""How the reason begins for which a request cannot be sent again."""
 CLUSTERED = "another request of its cluster stands for it"
 
 
@@ -184,8 +186,12 @@ def _row(
         entry=entry,
         # The prefix keeps a cluster apart from a request whose id is its name.
         cluster=entry.request.id if shared is None else f"cluster\x00{shared}",
-        why_not=unusable(entry.response) if needs_answer else None,
+        why_not=_unreplayable(entry) or (unusable(entry.response) if needs_answer else None),
     )
+
+
+def _unreplayable(entry: LogEntry) -> str | None:
+    return entry.unreplayable and f"{UNREPLAYABLE}{entry.unreplayable}"
 
 
 def _set_aside(rows: Sequence[_Row], salt: str, seed: int, n_requests: int) -> frozenset[str]:

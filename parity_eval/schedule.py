@@ -13,6 +13,7 @@ async def certify(
     certifier: Certifier,
     *,
     concurrency: int,
+    batch_size: int = 0,
     should_stop: Callable[[], bool],
 ) -> None:
     """Get observations until every arm is decided, or nothing more can be had.
@@ -21,9 +22,11 @@ async def certify(
         evaluation: Gets observations.
         certifier: Says which ones are needed.
         concurrency: Observations on their way at the same time.
+        batch_size: Observations that one round of an arm should bring at least, where answers come
+            in batches: each takes long, however small it is.
         should_stop: Asked before each; True ends the run once what is on its way has arrived.
     """
-    lookahead = max(8, -(-2 * concurrency // max(1, len(certifier.arms))))
+    lookahead = max(8, -(-2 * concurrency // max(1, len(certifier.arms))), batch_size)
     wake = asyncio.Event()
     busy = 0
     errors: list[Exception] = []
@@ -51,6 +54,8 @@ async def certify(
             busy -= 1
             wake.set()
 
-    await asyncio.gather(*(work() for _ in range(concurrency)))
+    await asyncio.gather(
+        *(work() for _ in range(max(concurrency, batch_size * len(certifier.arms))))
+    )
     if errors:
         raise errors[0]

@@ -166,7 +166,7 @@ class _Bill:
         """Return the bound on what each candidate's answers cost.
 
         A bound is bytes and tokens times a price, and the slow part is to count them: candidates
-        with the same parameters share that.
+        with the same parameters and prompt share that.
         """
         counted: dict[bytes, tuple[float, float]] = {}
         found = {}
@@ -174,14 +174,15 @@ class _Bill:
             if spec.price is None or spec.name not in self.live:
                 found[spec.name] = 0.0
                 continue
-            params = codec.encode(spec.params)
+            params = codec.encode([spec.params, spec.prompt])
             if params not in counted:
                 counted[params] = (
                     self._bound_of_candidate(spec, Price(input=1.0, output=0.0)),
                     self._bound_of_candidate(spec, Price(input=0.0, output=1.0)),
                 )
             n_input, n_output = counted[params]
-            found[spec.name] = n_input * spec.price.input + n_output * spec.price.output
+            price = self.live[spec.name].price or spec.price
+            found[spec.name] = n_input * price.input + n_output * price.output
         return found
 
     def questions(self, n_pairs: float) -> float:
@@ -204,8 +205,9 @@ class _Bill:
 
     def answer(self, spec: ModelSpec) -> float:
         """Return the mean dollars of an answer; nothing for a recorded one."""
-        is_paid = spec.name in self.live
-        return _usd(self.tokens.input, self.tokens.output, spec.price) if is_paid else 0.0
+        if spec.name not in self.live:
+            return 0.0
+        return _usd(self.tokens.input, self.tokens.output, self.live[spec.name].price)
 
     def worst(self, spec: ModelSpec, study: Study) -> float:
         """Return the bound on what one model's answers cost; nothing for recorded ones."""

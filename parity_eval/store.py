@@ -1,21 +1,18 @@
 """The run folder: an append-only journal, which is the truth, and what is derived from it.
 
-A journal line is `{"crc": "<crc32>", "record": {...}}`. Format version 1.
+Format version 1, written in the journal's first record.
 """
 
 import fcntl
 import os
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, BinaryIO, ClassVar, Self
 
-import msgspec
-
-from parity_eval import codec
 from parity_eval.errors import IncompleteError, InputError
+from parity_eval.frames import drop_torn_line, frame, is_whole, not_written, unframe
 
 VERSION = 1
 JOURNAL = "journal.jsonl"
@@ -25,11 +22,6 @@ _SYNC_EVERY = 100
 _SYNC_SECONDS = 1.0
 
 
-class _Line(msgspec.Struct):
-    crc: str
-    record: msgspec.Raw
-
-
 class RunFolder:
     """One run's folder, open for writing by one process at a time."""
 
@@ -37,6 +29,8 @@ class RunFolder:
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.path = path
+        self.is_mended = False
+        """Whether the journal ended with a record that was not whole, and that is gone now."""
         self._clock = clock
         self._journal: Any = None
         self._lock: Any = None
@@ -47,8 +41,8 @@ class RunFolder:
         """Take the folder: create it, lock it, and drop a torn last line of its journal.
 
         Raises:
-            IncompleteError: another process is writing to it.
-            InputError: the journal is damaged before its last line, or cannot be written.
+            IncompleteError: another process is writing to it, or the disk is full.
+            InputError: it cannot be written.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,12 +54,14 @@ class RunFolder:
                 f"{self.path}: another process is working on this run; wait for it, or stop it"
             ) from error
         except OSError as error:
-            raise InputError(
-                f"{self.path}: cannot be written: {error.strerror}; choose another --out"
-            ) from error
+            raise not_written(self.path, error, "choose another --out") from error
         journal = self.path / JOURNAL
-        _drop_torn_line(journal)
-        fd = os.open(journal, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        try:
+            self.is_mended = drop_torn_line(journal)
+            fd = os.open(journal, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        except OSError as error:
+            self._lock.close()
+            raise not_written(journal, error) from error
         self._journal = os.fdopen(fd, "ab")
         self._synced_at = self._clock()
         return self
@@ -87,7 +83,7 @@ class RunFolder:
             IncompleteError: the disk is full; what was written before stays readable.
         """
         try:
-            self._journal.write(_frame(record))
+            self._journal.write(frame(record))
             self._journal.flush()
             self._unsynced += 1
             now = self._clock()
@@ -125,16 +121,17 @@ def read_journal(folder: Path) -> Iterator[dict[str, Any]]:
         pending: tuple[int, bytes] | None = None
         for number, raw in enumerate(stream, start=1):
             if pending is not None:
-                yield _unframe(pending[1], f"{path}:{pending[0]}")
+                yield _record(pending[1], f"{path}:{pending[0]}")
             pending = (number, raw)
-        if pending is not None and _is_whole(pending[1]):
-            yield _unframe(pending[1], f"{path}:{pending[0]}")
+        if pending is not None and is_whole(pending[1]):
+            yield _record(pending[1], f"{path}:{pending[0]}")
 
 
 def write_atomically(target: Path, text: str) -> None:
     """Write a text file as a whole or not at all.
 
     Raises:
+        IncompleteError: the disk is full; what stood there before still does.
         InputError: the place cannot be written.
     """
     data = text.encode()
@@ -150,7 +147,7 @@ def write_atomically(target: Path, text: str) -> None:
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise InputError(f"{target}: cannot be written: {error.strerror}") from error
+        raise not_written(target, error) from error
 
 
 class Register:
@@ -171,11 +168,59 @@ class Register:
         Raises:
             InputError: the register is damaged.
         """
+        if not self.path.exists():
+            return {}
+        with self._locked() as stream:
+            return self._used(stream, study_hash)
+
+    def add(self, *, study_hash: str, run_id: str, used: Mapping[str, list[str]]) -> None:
+        """Note the requests that a run may use, before its first candidate call.
+
+        Raises:
+            IncompleteError: another study took some of them since they were looked up, or the
+                disk is full.
+            InputError: the register is damaged, or cannot be written.
+        """
+        rows = (
+            {"study_hash": study_hash, "run_id": run_id, "candidate": candidate, "digests": digests}
+            for candidate, digests in used.items()
+        )
+        with self._locked() as stream:
+            known = self._used(stream, study_hash)
+            for candidate, digests in used.items():
+                if taken := known.get(candidate, {}).keys() & set(digests):
+                    raise IncompleteError(
+                        f"{self.path}: another study has begun on {len(taken)} of these requests "
+                        "in the meantime; run the same command again to go on without them"
+                    )
+            try:
+                stream.write(b"".join(frame(row) for row in rows))
+                stream.flush()
+                os.fsync(stream.fileno())
+            except OSError as error:
+                raise not_written(self.path, error) from error
+
+    @contextmanager
+    def _locked(self) -> Iterator[BinaryIO]:
+        """Open the register for this process alone: two studies may begin at once."""
+        try:
+            stream = self.path.open("a+b")
+        except OSError as error:
+            raise not_written(self.path, error) from error
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            drop_torn_line(self.path)
+            yield stream
+        finally:
+            # A disk that is full has been told already.
+            with suppress(OSError):
+                stream.close()
+
+    def _used(self, stream: BinaryIO, study_hash: str) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
-        _drop_torn_line(self.path)
-        data = self.path.read_bytes() if self.path.exists() else b""
-        for number, raw in enumerate(data.split(b"\n")[:-1], start=1):
-            row = _unframe(raw, f"{self.path}:{number}")
+        stream.seek(0)
+        for number, raw in enumerate(stream, start=1):
+            row = unframe(raw, f"{self.path}:{number}")
             if row["study_hash"] == study_hash:
                 # What came later was refused to the other study, not to this one.
                 break
@@ -184,64 +229,10 @@ class Register:
             )
         return found
 
-    def add(self, *, study_hash: str, run_id: str, used: Mapping[str, list[str]]) -> None:
-        """Note the requests that a run may use, before its first candidate call.
 
-        Raises:
-            InputError: the register cannot be written.
-        """
-        rows = (
-            {"study_hash": study_hash, "run_id": run_id, "candidate": candidate, "digests": digests}
-            for candidate, digests in used.items()
-        )
-        try:
-            with self.path.open("ab") as stream:
-                stream.write(b"".join(_frame(row) for row in rows))
-                stream.flush()
-                os.fsync(stream.fileno())
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be written: {error.strerror}") from error
-
-
-def _frame(record: Mapping[str, object]) -> bytes:
-    data = codec.encode(record)
-    return b'{"crc":"%08x","record":%s}\n' % (zlib.crc32(data), data)
-
-
-def _is_whole(raw: bytes) -> bool:
-    try:
-        line = msgspec.json.decode(raw, type=_Line)
-    except msgspec.DecodeError:
-        return False
-    return line.crc == f"{zlib.crc32(bytes(line.record)):08x}"
-
-
-def _unframe(raw: bytes, where: str) -> dict[str, Any]:
-    if not _is_whole(raw):
-        raise InputError(
-            f"{where}: damaged; the lines before it are sound: copy them to a new journal to go on"
-        )
-    record: dict[str, Any] = msgspec.json.decode(bytes(msgspec.json.decode(raw, type=_Line).record))
+def _record(raw: bytes, where: str) -> dict[str, Any]:
+    record = unframe(raw, where)
     version = record.get("version", VERSION)
     if record.get("kind") == "study" and version > VERSION:
         raise InputError(f"{where}: written by a newer version (format {version}); upgrade")
     return record
-
-
-def _drop_torn_line(journal: Path) -> None:
-    if not journal.exists():
-        return
-    with journal.open("r+b") as stream:
-        size = stream.seek(0, os.SEEK_END)
-        back = min(size, 1 << 16)
-        # A line longer than the window is found by widening it.
-        while True:
-            stream.seek(size - back)
-            tail = stream.read(back)
-            cut = tail.rstrip(b"\n").rfind(b"\n")
-            if cut >= 0 or back == size:
-                break
-            back = min(size, back * 4)
-        last = tail[cut + 1 :]
-        if last and not (last.endswith(b"\n") and _is_whole(last)):
-            stream.truncate(size - len(last))

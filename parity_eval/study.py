@@ -1,13 +1,15 @@
 """A study: everything that is fixed before the first candidate response is seen."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from parity_eval.records import (
     EstimandName,
     JsonObject,
     Kind,
+    ModelName,
     ModelSpec,
+    Price,
     RequestId,
     TaskName,
 )
@@ -169,6 +171,32 @@ class TestSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """How fast a model may be asked; None: no limit is known."""
+
+    rpm: int | None = None
+    """Calls in any minute."""
+    tpm: int | None = None
+    """Tokens in any minute."""
+    concurrency: int | None = None
+    """Calls on their way at the same time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSpec:
+    """Who is asked in batches, and how."""
+
+    models: tuple[ModelName, ...] = ()
+    """Names of the candidates that are."""
+    size: int = 500
+    """Most calls in a batch."""
+    poll_s: float = 60.0
+    """Seconds between two questions how far a batch is."""
+    prices: dict[ModelName, Price] = field(default_factory=dict)
+    """What calls in a batch cost, where that is not what others do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
     """How a study is carried out; changes none of its statements."""
 
@@ -177,9 +205,24 @@ class RunSpec:
     concurrency: int = 32
     offline: bool = False
     missing: MissingRule = "wait"
+    recordings: Literal["whole", "partial"] = "whole"
+    """`partial`: recordings hold what an earlier run asked for, and no more will be needed."""
     is_registered: bool = True
     """Whether requests are refused that earlier studies have shown to a candidate."""
     timeout_s: float = 120.0
+    read_timeout_s: float | None = None
+    """Most seconds without a byte of an answer; None: only `timeout_s` counts."""
+    max_wait_s: float = 120.0
+    """Most seconds that an endpoint which refuses every call is waited for."""
+    limits: dict[str, RateLimit] = field(default_factory=dict)
+    """By the name of a model, or, for all its models, a provider's or the host of an `api_base`."""
+    cache_max_age_days: float = 30.0
+    """Answers that other runs of the folder were given are used up to this age."""
+    reads_cache: bool = True
+    """Whether they are used at all."""
+    batch: BatchSpec = BatchSpec()
+    task_max_usd: dict[TaskName, float] = field(default_factory=dict)
+    """Most that the calls of a task may cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,3 +241,10 @@ class Study:
     tasks: tuple[TaskSpec, ...]
     """Empty: the tasks that the log itself names."""
     run: RunSpec
+
+    def billed(self, spec: ModelSpec) -> ModelSpec:
+        """Return a model at the price that this run pays for it: a batch's, where it is asked so.
+
+        What a route to the model would save is reckoned at its own price.
+        """
+        return replace(spec, price=self.run.batch.prices.get(spec.name, spec.price))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from parity_eval import __version__, certificate, economics, manifest
+from parity_eval import __version__, certificate, economics, fidelity, manifest
 from parity_eval.certificate import Circumstances
 from parity_eval.certifier import USED_RULES
 from parity_eval.design import TaskDesign
@@ -159,12 +159,16 @@ def circumstances(
         for spec in study.candidates:
             arm = Arm(task=design.spec.name, candidate=spec.name)
             dropped = spec.params.get("drop")
+            requests = [unit.request for unit in design.sample.units[: study.test.max_samples]]
+            lack = fidelity.shortfall(spec, design.spec.name, requests)
             found[arm] = Circumstances(
                 judge=asked.spec.name if asked else None,
                 judge_is_contestant=judge_is if asked else None,
                 judge_saw_one_order=asked is not None and asked.orders == "any",
                 placebos=placebos.get(design.spec.name, ()),
                 dropped_params=tuple(map(str, dropped)) if isinstance(dropped, list) else (),
+                has_own_prompt=spec.prompt is not None,
+                not_taken=0 if lack is None else lack.n,
                 refused=len(design.sample.units) - n_units[arm],
                 is_corrected=design.is_corrected,
                 cluster=study.test.cluster_field,

@@ -136,6 +136,10 @@ class LedgerLine:
     output_tokens: int
     usd: float
     """What those answers cost. Calls that gave none are in the run's `spent_usd` only."""
+    retries: int = 0
+    """Tries that gave no answer and were followed by another."""
+    cached: int = 0
+    """Answers that an earlier run had paid for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

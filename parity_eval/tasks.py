@@ -179,7 +179,7 @@ def kind_from_requests(entries: Iterable[LogEntry]) -> tuple[Kind, str] | None:
     if named:
         # Among equals the first by name, so that the order of the log plays no part.
         return Kind(min(named, key=lambda kind: (-named[kind], kind))), "the log's metadata.kind"
-    bodies = [entry.request.body for entry in seen]
+    bodies = [entry.request.body for entry in seen if entry.unreplayable is None]
     if bodies and all(body.get("tools") for body in bodies):
         return Kind.TOOL_CALL, "every request has tools"
     if bodies and all(_asks_json(body) for body in bodies):

@@ -5,14 +5,18 @@ A candidate is not tested again on the same requests under new terms (DESIGN.md,
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from parity_eval import codec
+from parity_eval import codec, fidelity
 from parity_eval.certificate import is_heavy
 from parity_eval.design import TaskDesign
 from parity_eval.lines import files_digest
 from parity_eval.parity import Ruled
-from parity_eval.records import Arm, ModelSpec, TaskName, Unit
+from parity_eval.records import Arm, Capabilities, ModelSpec, TaskName, Unit
 from parity_eval.study import Study
+
+_LATER = ("prompt", "capabilities")
+"""What a model could not be given in the first version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +42,19 @@ def study_hash(study: Study, fingerprint: str, designs: Sequence[TaskDesign]) ->
         designs: Its tasks: what they read of the log beside requests and answers counts too.
     """
 
-    def model(spec: ModelSpec) -> ModelSpec:
+    def model(spec: ModelSpec) -> dict[str, Any]:
         path = spec.path and files_digest(spec.path, "a recording")
-        return replace(spec, path=path, price=None, api_key_env=None)
+        plain = codec.builtins(replace(spec, path=path, price=None, api_key_env=None))
+        # What the price table says may change with its next version, and a setting that nobody
+        # made leaves the digest as it was before it could be made.
+        unset = {name for name in _LATER if getattr(spec, name) in (None, Capabilities())}
+        return {name: value for name, value in plain.items() if name not in {"listed", *unset}}
 
     second, labels = study.baseline.second, study.labels
-    judge = study.judge and replace(study.judge, spec=model(study.judge.spec))
-    if judge and judge.labels:
+    judge = study.judge and {**codec.builtins(study.judge), "spec": model(study.judge.spec)}
+    if judge and judge["labels"]:
         # Human verdicts may still be given while the run waits; each is final once it has counted.
-        judge = replace(judge, labels=replace(judge.labels, path=""))
+        judge["labels"] = {**judge["labels"], "path": ""}
     return codec.digest(
         {
             "log": fingerprint,
@@ -109,10 +117,12 @@ def _resolved(design: TaskDesign, ruled: Ruled | None) -> dict[str, object]:
 def identities(spec: ModelSpec) -> tuple[str, ...]:
     """Return what makes a candidate the same one in another study.
 
-    A recording goes by its name, for it may have grown since, and by its contents.
+    A recording goes by its name, for it may have grown since, and by its contents. What a model is
+    said to take does not make another of it.
     """
     if not spec.is_recorded:
-        return (codec.digest([spec.model, spec.api_base, spec.params]),)
+        prompt = [] if spec.prompt is None else [spec.prompt]
+        return (codec.digest([spec.model, spec.api_base, spec.params, *prompt]),)
     contents = files_digest(spec.path, "a recording") if spec.path else ""
     return (codec.digest([spec.name]), codec.digest([contents]))
 
@@ -151,8 +161,10 @@ def fresh_orders(
             notes.append(f"{design.spec.name}: {len(fresh)} of {len(units)} requests are fresh")
         for spec in candidates:
             by_arm[Arm(task=design.spec.name, candidate=spec.name)] = fresh
+            # What is known to be beyond a candidate is never shown to it.
+            may = _shown(design, fresh, max_samples)
+            shown = [unit for unit in may if not fidelity.lacks(unit.request, spec)]
             for identity in who[spec.name]:
-                shown = _shown(design, fresh, max_samples)
                 to_register.setdefault(identity, []).extend(
                     digest for unit in shown for digest in (unit.digest, *unit.kin)
                 )

@@ -23,6 +23,14 @@ def run(
     max_samples: options.MaxSamples = None,
     max_cost: options.MaxCost = None,
     concurrency: Annotated[int | None, typer.Option(help="Calls in flight. [32]")] = None,
+    max_wait: Annotated[
+        float | None,
+        typer.Option(
+            "--max-wait",
+            metavar="SECONDS",
+            help="Longest wait for an endpoint that refuses every call. [120]",
+        ),
+    ] = None,
     missing: Annotated[
         str | None,
         typer.Option(help="wait: an arm stops at a missing answer; fail: it counts against it."),
@@ -62,6 +70,7 @@ def run(
             test__max_samples=max_samples,
             budget__usd=max_cost,
             replay__concurrency=concurrency,
+            replay__max_wait_s=max_wait,
             missing=missing,
             offline=offline or None,
             out=options.absolute(str(out)) if out else None,

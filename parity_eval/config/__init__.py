@@ -9,18 +9,20 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from parity_eval import yaml_lines
+from parity_eval import wire, yaml_lines
 from parity_eval.config.contradictions import contradictions
 from parity_eval.config.rule_text import parse_rule
 from parity_eval.config.shape import (
     MATCH_FIELDS,
     VERSION,
     BaselinePart,
+    CandidatePart,
     FilePart,
     GatePart,
     JudgePart,
     LabelsPart,
     ModelPart,
+    PromptPart,
     TaskPart,
     is_field,
     siblings,
@@ -28,21 +30,25 @@ from parity_eval.config.shape import (
 from parity_eval.errors import ConfigError, InputError, nearest
 from parity_eval.records import (
     FLOOR_GATE,
+    Capabilities,
     EstimandName,
     JsonValue,
     ModelName,
     ModelSpec,
     Price,
+    Prompt,
     RequestId,
     TaskName,
 )
 from parity_eval.rules import Rule
 from parity_eval.study import (
     BaselineSpec,
+    BatchSpec,
     GateSpec,
     JudgeSpec,
     LabelSpec,
     LogSpec,
+    RateLimit,
     RunSpec,
     ScorerSpec,
     Study,
@@ -231,7 +237,7 @@ class _Builder:
             log=LogSpec(path=self._path(parsed.log.path), max_rejects=parsed.log.max_rejects),
             baseline=self._baseline(parsed.baseline),
             candidates=tuple(
-                self._model(model, ("candidates", i)) for i, model in enumerate(parsed.candidates)
+                self._candidate(part, ("candidates", i)) for i, part in enumerate(parsed.candidates)
             ),
             judge=self._judge(parsed.judge),
             labels=self._labels(parsed.labels),
@@ -249,7 +255,20 @@ class _Builder:
                 out=self._path(parsed.out) if parsed.out else "reports",
                 max_cost_usd=parsed.budget.usd, offline=parsed.offline,
                 concurrency=parsed.replay.concurrency, timeout_s=parsed.replay.timeout_s,
-                missing=parsed.missing,
+                read_timeout_s=parsed.replay.read_timeout_s,
+                max_wait_s=parsed.replay.max_wait_s,
+                limits={
+                    name: RateLimit(**part.model_dump())
+                    for name, part in parsed.replay.limits.items()
+                },
+                task_max_usd={
+                    TaskName(name): task.max_usd
+                    for name, task in parsed.tasks.items()
+                    if task is not None and task.max_usd is not None
+                },
+                cache_max_age_days=parsed.cache.max_age, reads_cache=parsed.cache.read,
+                missing=parsed.missing, recordings=parsed.recordings,
+                batch=self._batch(parsed),
             ),
         )  # fmt: skip
 
@@ -292,6 +311,76 @@ class _Builder:
             price=Price(**model.price.model_dump()) if model.price else None,
             transport=model.transport,
         )
+
+    def _candidate(self, part: CandidatePart, path: yaml_lines.Path) -> ModelSpec:
+        """Return a candidate; what its requests could not be sent with is told."""
+        spec = self._model(part, path)
+        if not spec.is_recorded:
+            self.problems += [
+                ((*path, "params", name), text) for name, text in wire.param_problems(spec.params)
+            ]
+        elif part.capabilities is not None:
+            text = "a recording has answered already, whatever its model takes; remove it"
+            self.problems.append(((*path, "capabilities"), text))
+        return replace(
+            spec,
+            prompt=self._prompt(part.prompt, (*path, "prompt")),
+            capabilities=Capabilities(
+                **(part.capabilities.model_dump() if part.capabilities else {})
+            ),
+        )
+
+    def _batch(self, parsed: FilePart) -> BatchSpec:
+        """Return which candidates are asked in batches; what a batch cannot tell is told."""
+        asked = [
+            part
+            for i, part in enumerate(parsed.candidates)
+            if self._is_batched(part, parsed.replay.mode, ("candidates", i))
+        ]
+        for name, task in parsed.tasks.items():
+            for gate, check in (task.gates if task else {}).items():
+                if asked and check.check == "speed":
+                    text = "answers in batches do not tell how fast a model is; use `mode: direct`"
+                    self.problems.append((("tasks", name, "gates", gate, "check"), text))
+        prices = {part.name or part.model: part.batch_price or part.price for part in asked}
+        return BatchSpec(
+            models=tuple(ModelName(name) for name in prices),
+            size=parsed.replay.batch_size,
+            poll_s=parsed.replay.poll_s,
+            prices={
+                ModelName(name): Price(**price.model_dump())
+                for name, price in prices.items()
+                if price is not None
+            },
+        )
+
+    def _is_batched(self, part: CandidatePart, mode: str, path: yaml_lines.Path) -> bool:
+        if part.model == "recorded":
+            for key in ("mode", "batch_price"):
+                if getattr(part, key) is not None:
+                    text = "a recording has answered already; remove it"
+                    self.problems.append(((*path, key), text))
+            return False
+        is_batched = (part.mode or mode) == "batch"
+        if part.batch_price is not None and not is_batched:
+            text = "the candidate is not asked in batches; set `mode: batch`, or remove it"
+            self.problems.append(((*path, "batch_price"), text))
+        return is_batched
+
+    def _prompt(self, part: PromptPart | None, path: yaml_lines.Path) -> Prompt | None:
+        if part is None:
+            return None
+        prompt = Prompt(**part.model_dump())
+        if prompt == Prompt():
+            text = "says nothing; set `system`, `append_system` or `template`, or remove it"
+            self.problems.append((path, text))
+        if prompt.system is not None and prompt.append_system is not None:
+            text = "beside `system`, which stands in place of the log's; keep one of the two"
+            self.problems.append(((*path, "append_system"), text))
+        problem = None if prompt.template is None else wire.template_problem(prompt.template)
+        if problem is not None:
+            self.problems.append(((*path, "template"), problem))
+        return prompt
 
     def _baseline(self, part: BaselinePart) -> BaselineSpec:
         if part.model == "recorded" and part.source == "logged" and not part.path:

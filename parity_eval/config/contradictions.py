@@ -3,6 +3,7 @@
 from parity_eval.config.shape import MATCH_FIELDS, is_field
 from parity_eval.contestants import contestant, self_preference_message
 from parity_eval.errors import nearest
+from parity_eval.limits import provider_of
 from parity_eval.records import Score
 from parity_eval.rules import Decided, evaluate, names
 from parity_eval.study import Study, TaskSpec
@@ -13,6 +14,7 @@ def contradictions(study: Study) -> list[tuple[Path, str]]:
     """Return every contradiction: its place in the configuration, and what is wrong there."""
     return [
         *_name_problems(study),
+        *_limit_problems(study),
         *_judge_problems(study),
         *(problem for task in study.tasks for problem in _task_problems(study, task)),
         *_estimand_problems(study, study.test.estimand, ("test",)),
@@ -33,8 +35,8 @@ def _name_problems(study: Study) -> list[tuple[Path, str]]:
                 )
             )
         seen[spec.name] = i
-        is_same = (spec.model, spec.path, spec.api_base, dict(spec.params)) == (
-            base.model, base.path, base.api_base, dict(base.params),
+        is_same = (spec.model, spec.path, spec.api_base, dict(spec.params), spec.prompt) == (
+            base.model, base.path, base.api_base, dict(base.params), base.prompt,
         )  # fmt: skip
         is_same |= spec.path is not None and spec.path in (study.log.path, base.path)
         if is_same or spec.name == base.name:
@@ -43,7 +45,7 @@ def _name_problems(study: Study) -> list[tuple[Path, str]]:
                     ("candidates", i),
                     (
                         f"{spec.name!r} is the baseline itself; a candidate must differ in model, "
-                        "parameters or endpoint, and have a name of its own"
+                        "parameters, prompt or endpoint, and have a name of its own"
                     ),
                 )
             )
@@ -67,6 +69,18 @@ def _judge_problems(study: Study) -> list[tuple[Path, str]]:
     if name is None:
         return []
     return [(("judge", "model"), self_preference_message(judge.spec.model, name))]
+
+
+def _limit_problems(study: Study) -> list[tuple[Path, str]]:
+    specs = [study.baseline.spec, study.baseline.second, *study.candidates]
+    specs.append(study.judge.spec if study.judge else None)
+    live = [spec for spec in specs if spec is not None and not spec.is_recorded]
+    known = {str(spec.name) for spec in live} | {provider_of(spec) for spec in live}
+    return [
+        (("replay", "limits", name), f"no model or provider of this name; {nearest(name, known)}")
+        for name in study.run.limits
+        if name not in known
+    ]
 
 
 def _task_problems(study: Study, task: TaskSpec) -> list[tuple[Path, str]]:

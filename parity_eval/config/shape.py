@@ -62,6 +62,36 @@ class ModelPart(Part):
     transport: Literal["auto", "litellm", "direct"] = "auto"
 
 
+class PromptPart(Part):
+    """What a candidate is told in place of what the log says."""
+
+    system: str | None = Field(default=None, min_length=1)
+    append_system: str | None = Field(default=None, min_length=1)
+    template: str | None = None
+
+
+class CapabilitiesPart(Part):
+    """What a candidate takes; wins over the price table."""
+
+    tools: bool | None = None
+    tool_choice: bool | None = None
+    json_schema: bool | None = None
+    vision: bool | None = None
+    audio: bool | None = None
+    files: bool | None = None
+    sampling: bool | None = None
+    context: int | None = Field(default=None, ge=1)
+
+
+class CandidatePart(ModelPart):
+    """A cheaper model, with a prompt of its own where it needs one."""
+
+    prompt: PromptPart | None = None
+    capabilities: CapabilitiesPart | None = None
+    mode: Literal["direct", "batch"] | None = None
+    batch_price: PricePart | None = None
+
+
 class SecondPart(ModelPart):
     """Who gives the baseline's second answers, and how many of them."""
 
@@ -150,6 +180,7 @@ class TaskPart(Part):
     reference: str | None = None
     gates: dict[str, GatePart] = {}
     must_pass: list[str] = []
+    max_usd: float | None = Field(default=None, ge=0)
 
 
 class BudgetPart(Part):
@@ -158,11 +189,32 @@ class BudgetPart(Part):
     usd: float | None = Field(default=None, ge=0)
 
 
+class LimitPart(Part):
+    """How fast a model, or all models of a provider, may be asked."""
+
+    rpm: int | None = Field(default=None, ge=1)
+    tpm: int | None = Field(default=None, ge=1)
+    concurrency: int | None = Field(default=None, ge=1)
+
+
 class ReplayPart(Part):
     """How calls are made."""
 
     concurrency: int = Field(default=32, ge=1, le=1024)
     timeout_s: float = Field(default=120.0, gt=0)
+    read_timeout_s: float | None = Field(default=None, gt=0)
+    max_wait_s: float = Field(default=120.0, ge=0)
+    limits: dict[str, LimitPart] = {}
+    mode: Literal["direct", "batch"] = "direct"
+    poll_s: float = Field(default=60.0, gt=0)
+    batch_size: int = Field(default=500, ge=1, le=50_000)
+
+
+class CachePart(Part):
+    """Which answers of other runs in the output folder are used."""
+
+    max_age: float = Field(default=30.0, gt=0)
+    read: bool = True
 
 
 class FilePart(Part):
@@ -172,13 +224,15 @@ class FilePart(Part):
     name: str | None = None
     log: LogPart
     baseline: BaselinePart
-    candidates: list[ModelPart] = Field(min_length=1)
+    candidates: list[CandidatePart] = Field(min_length=1)
     judge: JudgePart | None = None
     labels: LabelsPart | None = None
     test: TestPart = TestPart()
     budget: BudgetPart = BudgetPart()
     replay: ReplayPart = ReplayPart()
+    cache: CachePart = CachePart()
     missing: Literal["wait", "fail"] = "wait"
+    recordings: Literal["whole", "partial"] = "whole"
     out: str | None = None
     offline: bool = False
     tasks: dict[str, TaskPart | None] = {}
@@ -188,9 +242,11 @@ def siblings(path: tuple[int | str, ...]) -> list[str]:
     """Return the keys that are known where a wrong one stands."""
     model: type[BaseModel] = FilePart
     named: dict[str, type[BaseModel]] = {
-        "log": LogPart, "baseline": BaselinePart, "candidates": ModelPart, "judge": JudgePart,
+        "log": LogPart, "baseline": BaselinePart, "candidates": CandidatePart, "judge": JudgePart,
         "labels": LabelsPart, "test": TestPart, "budget": BudgetPart, "replay": ReplayPart,
         "tasks": TaskPart, "second": SecondPart, "price": PricePart, "gates": GatePart,
+        "cache": CachePart, "prompt": PromptPart, "capabilities": CapabilitiesPart,
+        "limits": LimitPart, "batch_price": PricePart,
     }  # fmt: skip
     for part in path[:-1]:
         model = named.get(str(part), model)

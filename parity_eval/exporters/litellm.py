@@ -21,7 +21,8 @@ _HEADER = """\
 #
 # Not guaranteed here:
 {caveats}
-"""
+{kept}"""
+_KEPT = "# Task {task!r} stays on the baseline: its candidate needs a prompt of its own.\n"
 
 
 class LiteLLM:
@@ -33,6 +34,7 @@ class LiteLLM:
         "a refusal does not fall back",
         "the date until which the certificates hold is not enforced",
         "a request that names no task's group is not routed at all",
+        "nothing is added to a prompt: a candidate with a prompt of its own is not routed to",
     )
 
     def export(self, manifest: JsonObject, deployed: Mapping[str, str]) -> Mapping[str, str]:
@@ -49,9 +51,10 @@ class LiteLLM:
         fallbacks: list[dict[str, list[str]]] = []
         for route in document["routes"]:
             group = _PREFIX + route["task"]
-            params = _deployment(route["model"], deployed) if route["certified"] else baseline
+            is_routed = route["certified"] and not _needs_prompt(route)
+            params = _deployment(route["model"], deployed) if is_routed else baseline
             groups.append({"model_name": group, "litellm_params": params})
-            if route["certified"]:
+            if is_routed:
                 fallbacks.append({group: [f"{_PREFIX}baseline"]})
         config = {
             "model_list": groups,
@@ -66,6 +69,11 @@ class LiteLLM:
         }
         body = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
         return {"litellm.config.yaml": _header(document, groups[-1]["model_name"]) + body}
+
+
+def _needs_prompt(route: Mapping[str, Any]) -> bool:
+    """Whether a certificate holds only with a prompt that the proxy cannot add."""
+    return route["model"].get("prompt") is not None
 
 
 def _deployment(model: Mapping[str, Any], deployed: Mapping[str, str]) -> dict[str, Any]:
@@ -96,6 +104,11 @@ def _header(document: Any, example: str) -> str:  # noqa: ANN401 - a JSON docume
         until=document["valid_until"] or "unknown (no response carries a time)",
         example=example,
         caveats="\n".join(f"#   - {caveat}" for caveat in LiteLLM.caveats),
+        kept="".join(
+            _KEPT.format(task=route["task"])
+            for route in document["routes"]
+            if route["certified"] and _needs_prompt(route)
+        ),
     )
     # Names come from logs: a line break in one must not end the comment.
     return "".join(

@@ -14,7 +14,10 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -69,6 +72,10 @@ _PUBLIC: Final = _names(
 """Providers that have one address, which the environment must not change behind our back."""
 _CLOUDS: Final = ("azure", "bedrock", "vertex_ai", "sagemaker")
 """Providers whose credentials may come from a profile or a role: only a call can tell."""
+_RECEIVED: ContextVar[list[bytes] | None] = ContextVar("_RECEIVED", default=None)
+"""Where the bodies go that OpenAI's client receives in this context."""
+_HAVE_DEVELOPERS: Final = ("litellm.llms.openai.", "litellm.llms.azure.")
+"""Modules of litellm for providers that know the role `developer`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,31 +139,48 @@ class LiteLLM:
         Raises:
             ConfigError: a package that this provider needs is missing.
         """
+        body = request_body(call.request.body, self.spec)
+        refused = self._refused(body)
+        if refused:
+            said = f"does not take {', '.join(map(repr, refused))}"
+            return self._unsupported(said, refused)
+        started = time.perf_counter()
+        with _receiving() as received:
+            answer, headers = await self._ask(body, received)
+        answer = self._annotated(answer, headers)
+        if isinstance(answer, Response):
+            return replace(answer, latency_s=time.perf_counter() - started)
+        return answer
+
+    async def _ask(
+        self, body: Mapping[str, JsonValue], received: Sequence[bytes]
+    ) -> tuple[Answer, Mapping[str, str]]:
+        """Return an answer as it was received, else as litellm tells it; with its headers.
+
+        Args:
+            body: What is sent.
+            received: Where the call's bodies under status 200 are found once it is over.
+        """
         litellm = _litellm()
         import openai  # noqa: PLC0415 - heavy; litellm's errors are its errors
 
-        body = request_body(call.request.body, self.spec.params)
-        refused = self._refused(body)
-        if refused:
-            return self._unsupported(f"does not take {', '.join(map(repr, refused))}")
-        started = time.perf_counter()
         try:
             async with asyncio.timeout(self.timeout_s):
                 completion = await litellm.acompletion(**self._arguments(body))
         except TimeoutError:
-            return classify_error(None, "timeout", None, f"no answer within {self.timeout_s:g} s")
+            said = f"no answer within {self.timeout_s:g} s"
+            return classify_error(None, "timeout", None, said), {}
         except ImportError as error:
             raise ConfigError(
                 f"model {self.spec.name!r}: {self.spec.model} needs a package: {error}"
             ) from error
         except openai.OpenAIError as error:
-            answer, headers = self._failure(error)
+            if not received:
+                return self._failure(error, body)
         else:
-            answer, headers = parse_completion(completion.model_dump()), {}
-        answer = self._annotated(answer, headers)
-        if isinstance(answer, Response):
-            return replace(answer, latency_s=time.perf_counter() - started)
-        return answer
+            if not received:
+                return parse_completion(completion.model_dump()), {}
+        return read_answer(_OK, received[-1]), {}
 
     async def aclose(self) -> None:
         """Close litellm's connections, those of other models too."""
@@ -207,10 +231,13 @@ class LiteLLM:
             return route.supported | {"messages"}
         return route.supported | _ALWAYS | _own_params(self.spec)
 
-    def _unsupported(self, what: str) -> Answer:
-        return classify_error(None, "unsupported_parameter", None, f"{self.spec.model}: {what}")
+    def _unsupported(self, what: str, names: Sequence[str]) -> Answer:
+        said = f"{self.spec.model}: {what}"
+        return classify_error(None, "unsupported_parameter", None, said, ", ".join(names))
 
-    def _failure(self, error: Exception) -> tuple[Answer, Mapping[str, str]]:
+    def _failure(
+        self, error: Exception, sent: Mapping[str, JsonValue]
+    ) -> tuple[Answer, Mapping[str, str]]:
         """Find out what went wrong: from the endpoint's own words, wherever litellm keeps them."""
         import httpx  # noqa: PLC0415 - heavy
 
@@ -222,15 +249,17 @@ class LiteLLM:
                 return read_answer(received.status_code, _content(received)), received.headers
         if isinstance(error, litellm.UnsupportedParamsError):
             said = str(error).removeprefix("litellm.UnsupportedParamsError: ")
-            return self._unsupported(said.split("To drop")[0]), {}
+            said = said.split("To drop")[0]
+            names = [name for name in sorted(sent) if re.search(rf"\b{name}\b", said)]
+            return self._unsupported(said, names), {}
         if isinstance(error, litellm.Timeout):
             return classify_error(None, "timeout", None, _first_line(chain[-1])), {}
         if any(isinstance(cause, httpx.TransportError) for cause in chain):
             root = chain[-1]
             return classify_error(None, "network", None, f"{type(root).__name__}: {root}"), {}
-        body = _unreadable_body(chain)
-        if body is not None:
-            return read_answer(_OK, body), {}
+        unreadable = _unreadable_body(chain)
+        if unreadable is not None:
+            return read_answer(_OK, unreadable), {}
         status = getattr(error, "status_code", None)
         return classify_error(status, None, type(error).__name__, _first_line(error)), {}
 
@@ -298,6 +327,26 @@ def _check_version() -> None:
         )
 
 
+def load() -> Any:  # noqa: ANN401 - the module, which is untyped
+    """Import litellm, settled as it is for single calls; for those that ask in batches.
+
+    Raises:
+        ConfigError: a version of litellm that must not run, or none.
+    """
+    return _litellm()
+
+
+@contextmanager
+def _receiving() -> Iterator[list[bytes]]:
+    """Collect what OpenAI's client receives under status 200 in this context."""
+    received: list[bytes] = []
+    token = _RECEIVED.set(received)
+    try:
+        yield received
+    finally:
+        _RECEIVED.reset(token)
+
+
 @cache
 def _litellm() -> Any:  # noqa: ANN401 - the module, which is untyped
     """Import litellm and settle how it behaves."""
@@ -310,9 +359,49 @@ def _litellm() -> Any:  # noqa: ANN401 - the module, which is untyped
     litellm.telemetry = False
     litellm.drop_params = False
     litellm.modify_params = False
+    # Of answers that are not as OpenAI's; we read them ourselves.
+    warnings.filterwarnings("ignore", message="Pydantic serializer warnings", category=UserWarning)
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    _keep_developer_messages()
+    _keep_bodies()
     return litellm
+
+
+def _keep_developer_messages() -> None:
+    """Send OpenAI and Azure the role `developer`, which litellm would turn into `system`.
+
+    Of all others it is taken away, as it must be: they have no such role.
+    """
+    from litellm.llms.base_llm.chat.transformation import BaseConfig
+
+    base: Any = BaseConfig
+    translate = base.translate_developer_role_to_system_role
+
+    def kept(config: object, messages: list[Any]) -> Any:  # noqa: ANN401 - litellm's messages
+        if type(config).__module__.startswith(_HAVE_DEVELOPERS):
+            return messages
+        return translate(config, messages=messages)
+
+    base.translate_developer_role_to_system_role = kept
+
+
+def _keep_bodies() -> None:
+    """Note what OpenAI's client receives: litellm rewrites it, or takes it for a server's error."""
+    try:
+        from openai._legacy_response import LegacyAPIResponse  # noqa: PLC0415 - heavy
+    except ImportError:  # of another version: litellm's own reading will do
+        return
+    raw: Any = LegacyAPIResponse
+    parse = raw.parse
+
+    def parsed(response: Any, **options: Any) -> Any:  # noqa: ANN401 - as OpenAI's client has it
+        seen = _RECEIVED.get()
+        if seen is not None:
+            seen.append(response.http_response.content)
+        return parse(response, **options)
+
+    raw.parse = parsed
 
 
 @cache

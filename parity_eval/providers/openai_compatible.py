@@ -46,6 +46,8 @@ class OpenAICompatible:
     """The model."""
     timeout_s: float = 600.0
     """Most seconds that one call may take, from connecting to the last byte."""
+    read_timeout_s: float | None = None
+    """Most seconds without a byte of the answer; None: only `timeout_s` counts."""
     _session: "ClientSession | None" = field(default=None, init=False, repr=False)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
     _proxy: str | None = field(default=None, init=False, repr=False)
@@ -85,6 +87,9 @@ class OpenAICompatible:
         try:
             async with asyncio.timeout(self.timeout_s):
                 answer = await self._ask(call)
+        except aiohttp.SocketTimeoutError:
+            said = f"not a byte of an answer for {self.read_timeout_s:g} s"
+            return classify_error(None, "timeout", None, said)
         except TimeoutError:
             return classify_error(None, "timeout", None, f"no answer within {self.timeout_s:g} s")
         except (aiohttp.ClientError, OSError) as error:
@@ -100,7 +105,7 @@ class OpenAICompatible:
             await session.close()
 
     async def _ask(self, call: Call) -> Answer:
-        body = request_body(call.request.body, self.spec.params)
+        body = request_body(call.request.body, self.spec)
         headers = {"Content-Type": "application/json", "User-Agent": "parity-eval"}
         name = self._key_env
         key = os.environ.get(name) if name is not None else None
@@ -134,7 +139,7 @@ class OpenAICompatible:
             self._loop, self._proxy = loop, _proxy(self._url)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-                timeout=aiohttp.ClientTimeout(total=None),
+                timeout=aiohttp.ClientTimeout(total=None, sock_read=self.read_timeout_s),
             )
         return self._session
 

@@ -8,7 +8,15 @@ import msgspec
 
 from parity_eval import codec, wire
 from parity_eval.lines import read_lines
-from parity_eval.records import JsonObject, JsonValue, LogEntry, Reject, Request, RequestId
+from parity_eval.records import (
+    JsonObject,
+    JsonValue,
+    LogEntry,
+    Reject,
+    Request,
+    RequestId,
+    Response,
+)
 
 # Transport, not content: how an answer was delivered changes nothing about what was asked.
 _NOT_CONTENT = frozenset({"model", "stream", "stream_options"})
@@ -17,7 +25,11 @@ _SECONDS_END = 1e11
 
 
 class Canonical:
-    """Read `{"id", "request", "response"?, "task"?, "timestamp"?, ...}` lines (`.jsonl[.gz]`)."""
+    """Read `{"id", "request", "response"?, "task"?, "timestamp"?, ...}` lines (`.jsonl[.gz]`).
+
+    A request that a gateway cut, redacted or encrypted before it logged it is an entry that cannot
+    be sent again, not a reject: it is part of the traffic that a certificate would speak of.
+    """
 
     name: ClassVar[str] = "canonical"
 
@@ -55,8 +67,8 @@ _KINDS = {
 def _entry(row: JsonValue, number: int) -> LogEntry:
     if not isinstance(row, dict):
         raise _BadLineError(f"a JSON object was expected, not {_KINDS[type(row)]}")
-    request = _request(row)
-    response = row.get("response")
+    response = _response(row)
+    request, why = _request(row, response)
     metadata = row.get("metadata", {})
     if metadata is not None and not isinstance(metadata, dict):
         raise _BadLineError(f"`metadata` must be an object, not {_KINDS[type(metadata)]}")
@@ -65,7 +77,7 @@ def _entry(row: JsonValue, number: int) -> LogEntry:
             id=RequestId(_id(row)),
             body={key: value for key, value in request.items() if key not in _NOT_CONTENT},
         ),
-        response=None if response is None else wire.parse_completion(_timed(response, row)),
+        response=response,
         model=_text(request, "model"),
         task=_text(row, "task"),
         timestamp=utc_time(row.get("timestamp")),
@@ -73,20 +85,35 @@ def _entry(row: JsonValue, number: int) -> LogEntry:
         session=_text(row, "session"),
         metadata=metadata or {},
         line=number,
+        unreplayable=why,
     )
 
 
-def _request(row: JsonObject) -> JsonObject:
+def _request(row: JsonObject, response: Response | None) -> tuple[JsonObject, str | None]:
+    """Return the logged body, and why it cannot be sent again."""
     request = row.get("request")
+    if isinstance(request, str) and (why := wire.why_unreadable(request)):
+        return {}, why
     if not isinstance(request, dict):
         found = ", ".join(sorted(row)[:6]) or "nothing"
         raise _BadLineError(f"no object `request`; the line has: {found}")
+    if why := wire.why_unreplayable(request, response):
+        return request, why
     messages = request.get("messages")
     if not isinstance(messages, list) or not messages:
         raise _BadLineError("`request.messages` must be a list with at least one message")
     if not all(isinstance(m, dict) and isinstance(m.get("role"), str) for m in messages):
         raise _BadLineError("each of `request.messages` must be an object with a `role`")
-    return request
+    return request, None
+
+
+def _response(row: JsonObject) -> Response | None:
+    """Return the logged answer; None where there is none, or one that the log cut."""
+    logged = row.get("response")
+    if logged is None:
+        return None
+    response = wire.parse_completion(_timed(logged, row))
+    return None if wire.is_cut(response.text) else response
 
 
 def utc_time(value: JsonValue) -> str | None:

@@ -190,9 +190,11 @@ def _foot(summary: RunSummary) -> Iterator[str]:
     yield _text(summary.family_statement)
     yield f"Only *rejected* means {findings.rejected_means(summary)}; no other decision says so."
     yield ""
+    line = findings.ledger_line(summary)
+    of_that = f" ({line})" if line is not None else ""
     yield (
         f"<sub>run {_name(summary.run_id)}, study {_name(summary.study_hash[:12])}, "
-        f"spent {_text(figures.usd(summary.spent_usd))}</sub>"
+        f"spent {_text(figures.usd(summary.spent_usd) + of_that)}</sub>"
     )
 
 

@@ -226,6 +226,9 @@ def _money(summary: RunSummary) -> Iterator[Text]:
     yield Text(figures.saving(summary))
     limit = "" if summary.max_cost_usd is None else f" (limit {figures.usd(summary.max_cost_usd)})"
     yield Text(f"This run spent {figures.usd(summary.spent_usd)}{limit}.")
+    line = findings.ledger_line(summary)
+    if line is not None:
+        yield Text(f"Of that: {line}.", style="dim")
 
 
 def _paths(written: Mapping[str, str]) -> Iterator[Text]:

@@ -7,8 +7,23 @@ from parity_eval.wire.answers import (
     recorded_error,
     request_body,
 )
-from parity_eval.wire.endpoints import address, check_params, key_source, missing_key, unreachable
-from parity_eval.wire.errors import annotate, classify_error, retry_after_s
+from parity_eval.wire.endpoints import (
+    address,
+    check_params,
+    key_source,
+    missing_key,
+    param_problems,
+    unreachable,
+)
+from parity_eval.wire.errors import (
+    annotate,
+    classify_error,
+    how_to_drop,
+    refused_parameters,
+    retry_after_s,
+)
+from parity_eval.wire.prompts import has_user_text, template_problem
+from parity_eval.wire.replayable import is_cut, why_unreadable, why_unreplayable
 
 __all__ = [
     "address",
@@ -16,12 +31,20 @@ __all__ = [
     "check_params",
     "classify_error",
     "completion_body",
+    "has_user_text",
+    "how_to_drop",
+    "is_cut",
     "key_source",
     "missing_key",
+    "param_problems",
     "parse_completion",
     "read_answer",
     "recorded_error",
+    "refused_parameters",
     "request_body",
     "retry_after_s",
+    "template_problem",
     "unreachable",
+    "why_unreadable",
+    "why_unreplayable",
 ]

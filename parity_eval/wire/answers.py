@@ -9,6 +9,7 @@ from parity_eval.records import (
     Finish,
     JsonObject,
     JsonValue,
+    ModelSpec,
     Response,
     ToolCall,
     Usage,
@@ -20,6 +21,7 @@ from parity_eval.wire.errors import (
     error_object,
     recognise,
 )
+from parity_eval.wire.prompts import prompted
 from parity_eval.wire.text import clean, count_or_none, dumps, shorten, text_or_none
 
 OURS = frozenset({"messages", "model", "stream", "stream_options", "n"})
@@ -54,27 +56,36 @@ _REASONS: Mapping[Finish, str] = {
 _SUCCESS = 2  # of 2xx
 
 
-def request_body(logged: JsonObject, params: JsonObject) -> dict[str, JsonValue]:
-    """Return what to send: the logged body, with a model's own parameters in place of its own.
+def request_body(logged: JsonObject, spec: ModelSpec) -> dict[str, JsonValue]:
+    """Return what to send: the logged body, with a model's own parameters and prompt in place.
 
     Args:
         logged: Chat-completions body as logged.
-        params: Parameters that replace logged ones. `drop` lists logged parameters to leave out;
-            a parameter that is null is left out too, as the API itself reads it.
+        spec: The model. Of its parameters `drop` lists logged ones to leave out; the others
+            replace logged ones. A logged parameter that is null is left out too, as the API itself
+            reads it.
 
     Returns:
         A new body: without the model's name, and without what says how the logged answer was
         delivered (`stream`, `n`) or filed (`metadata`, `store`).
 
     Example:
-        >>> request_body({"seed": 1, "top_p": 1}, {"drop": ["seed"], "top_p": 0.5})
+        >>> from parity_eval.records import ModelName
+        >>> own = {"drop": ["seed"], "top_p": 0.5}
+        >>> spec = ModelSpec(name=ModelName("m"), model="m", params=own)
+        >>> request_body({"seed": 1, "top_p": 1}, spec)
         {'top_p': 0.5}
     """
-    drop = params.get("drop")
+    drop = spec.params.get("drop")
     dropped = {str(name) for name in drop} if isinstance(drop, list) else set()
     kept = {name: value for name, value in logged.items() if name not in _NOT_SENT | dropped}
-    own = {name: value for name, value in params.items() if name not in OURS | {"drop"}}
-    return {name: value for name, value in {**kept, **own}.items() if value is not None}
+    own = {name: value for name, value in spec.params.items() if name not in OURS | {"drop"}}
+    body: dict[str, JsonValue] = {
+        name: value for name, value in {**kept, **own}.items() if value is not None
+    }
+    if spec.prompt is not None and "messages" in body:
+        body["messages"] = prompted(body["messages"], spec.prompt)
+    return body
 
 
 def parse_completion(body: JsonValue) -> Response:
@@ -109,6 +120,7 @@ def parse_completion(body: JsonValue) -> Response:
         model_served=text_or_none(top.get("model")),
         latency_s=_seconds(top.get("latency_s")),
         detail=detail,
+        fingerprint=text_or_none(top.get("system_fingerprint")),
     )
 
 
@@ -150,6 +162,8 @@ def completion_body(response: Response, model: str) -> dict[str, JsonValue]:
         body["detail"] = response.detail
     if response.latency_s is not None:
         body["latency_s"] = response.latency_s
+    if response.fingerprint is not None:
+        body["system_fingerprint"] = response.fingerprint
     if response.usage:
         body["usage"] = _usage_body(response.usage)
     return body
@@ -180,7 +194,7 @@ def read_answer(status: int, raw: bytes) -> Answer:
         return classify_error(status, None, None, body if isinstance(body, str) else dumps(body))
     fields = error_fields(error)
     if not is_ok:
-        return classify_error(status, fields.code, fields.type_, fields.message)
+        return classify_error(status, fields.code, fields.type_, fields.message, fields.param)
     kind = recognise(None, fields)
     return parse_completion(body) if kind is None else as_answer(kind, None, fields)
 
@@ -194,7 +208,7 @@ def recorded_error(error: JsonValue) -> Answer:
     found: Mapping[str, JsonValue] = error if isinstance(error, dict) else {"message": error}
     fields = error_fields(found)
     status = count_or_none(found.get("status"))
-    return classify_error(status, fields.code, fields.type_, fields.message)
+    return classify_error(status, fields.code, fields.type_, fields.message, fields.param)
 
 
 def _usage_body(usage: Usage) -> dict[str, JsonValue]:

@@ -3,10 +3,13 @@
 from urllib.parse import urlsplit
 
 from parity_eval.errors import ConfigError, IncompleteError
-from parity_eval.records import ModelSpec
+from parity_eval.records import JsonObject, ModelSpec
 from parity_eval.wire.answers import OURS
+from parity_eval.wire.errors import ASKED_FOR
 
 _PORTS = {"http": 80, "https": 443}
+_FIXED = frozenset({"tools", "functions"})
+"""What a model's own parameters must not replace, for the answers would be of other tools."""
 
 
 def address(spec: ModelSpec) -> tuple[str, int]:
@@ -57,12 +60,28 @@ def check_params(spec: ModelSpec) -> None:
     """Refuse parameters that a model cannot have.
 
     Raises:
-        ConfigError: `drop` is not a list of names, or a parameter that is ours to set.
+        ConfigError: what `param_problems` finds.
     """
-    drop = spec.params.get("drop", [])
+    for name, text in param_problems(spec.params):
+        raise ConfigError(f"model {spec.name!r}: params.{name} {text}")
+
+
+def param_problems(params: JsonObject) -> list[tuple[str, str]]:
+    """Return the parameters that a model cannot have, and what is wrong with each.
+
+    Args:
+        params: Parameters that replace those of the logged request, and `drop`.
+    """
+    drop = params.get("drop", [])
     if not isinstance(drop, list) or not all(isinstance(name, str) for name in drop):
-        raise ConfigError(
-            f"model {spec.name!r}: params.drop must be a list of parameter names, e.g. [seed]"
-        )
-    for name in sorted(OURS & set(spec.params)):
-        raise ConfigError(f"model {spec.name!r}: params.{name} cannot be set; leave it out")
+        return [("drop", "must be a list of parameter names, e.g. [seed]")]
+    whole = "without it the request would be another one; a candidate that cannot take it fails it"
+    return [
+        *(("drop", f"names {name!r}: {whole}") for name in drop if name in ASKED_FOR),
+        *((name, "cannot be set; leave it out") for name in sorted((OURS | _FIXED) & set(params))),
+        *(
+            (name, f"is null; to send requests without it, name it: drop: [{name}]")
+            for name in sorted(params.keys() - OURS - _FIXED - {"drop"})
+            if params[name] is None
+        ),
+    ]

@@ -23,6 +23,8 @@ class ErrorFields:
     """The error's type."""
     message: str
     """The vendor's words."""
+    param: str | None = None
+    """The part of the request that it is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ _SPECIFIC = (
         kind=Finish.REJECTED,
         names=_names(
             "context_length_exceeded string_above_max_length request_too_large"
-            " unsupported_parameter unsupported_value unknown_parameter"
+            " unsupported_parameter unsupported_value unknown_parameter unrecognized_parameter"
             " tool_use_failed json_validate_failed"
         ),
         words=_words(
@@ -97,6 +99,7 @@ _SPECIFIC = (
             r"|exceeds? the (model's |available )?context|maximum number of tokens"
             r"|unsupported (parameter|value)|does not support|no endpoints found that support"
             r"|invalid json payload received|extra inputs are not permitted"
+            r"|unrecognized (request )?(argument|parameter)|unknown parameter"
         ),
     ),
     _Rule(
@@ -165,13 +168,30 @@ _BY_STATUS: Mapping[int, Kind] = {
     **dict.fromkeys((446, 451), Finish.REFUSED),
     **dict.fromkeys((400, 413, 414, 415, 422, 431), Finish.REJECTED),
 }
+ASKED_FOR = frozenset({"messages", "tools", "functions", "response_format", "model"})
+"""Parts of a request without which it would be another one."""
+_PARAMETER_NAMES = _names(
+    "unsupported_parameter unsupported_value unknown_parameter unrecognized_parameter"
+)
+_PARAMETER = _words(
+    r"unsupported (?:parameter|value)|unrecognized (?:request )?(?:argument|parameter)"
+    r"|unknown (?:parameter|name)|extra inputs are not permitted"
+)
+"""What says that an endpoint does not know, or not take, a parameter."""
+_PARAMETER_NAMED = _words(
+    r"(?:unsupported (?:parameter|value)|unrecognized (?:request )?(?:argument|parameter)"
+    r"s?(?: supplied)?|unknown (?:parameter|name)):? [\"'`]?(\w+)"
+    r"|\"loc\": \[\"body\", \"(\w+)\"\]"
+)
+_NO_NAME = "NAME"
+_REMEDY = re.compile(r"params: \{drop: \[([\w, ]+)\]\}\)$")
 _FORBIDDEN = 403
 _SERVER_ERROR = 500
 _SHORTEST_KEY = 8  # shorter ones are placeholders such as `none`
 
 
 def classify_error(
-    status: int | None, code: str | None, type_: str | None, message: str
+    status: int | None, code: str | None, type_: str | None, message: str, param: str | None = None
 ) -> Response | Missing:
     """Say what an error is: an answer that the model gave, or one that could not be had.
 
@@ -183,6 +203,7 @@ def classify_error(
         code: The error's own code, as the vendor spells it.
         type_: The error's type.
         message: What the vendor said; may hold JSON.
+        param: The part of the request that the error is about; several parameters apart by commas.
 
     Returns:
         The response or the hole, with the vendor's words in `detail`.
@@ -191,7 +212,7 @@ def classify_error(
         >>> classify_error(429, "insufficient_quota", None, "You exceeded your quota").hole
         <Hole.QUOTA: 'quota'>
     """
-    fields = ErrorFields(code=code, type_=type_, message=message)
+    fields = ErrorFields(code=code, type_=type_, message=message, param=param)
     return as_answer(recognise(status, fields) or Hole.SERVER, status, fields)
 
 
@@ -215,11 +236,31 @@ def as_answer(kind: Kind, status: int | None, fields: ErrorFields) -> Response |
     name = fields.code or fields.type_
     head = " ".join(filter(None, [f"HTTP {status}" if status else "", name]))
     detail = shorten(": ".join(filter(None, [head, fields.message.strip() or "(no message)"])))
-    if name in ("unsupported_parameter", "unsupported_value", "unknown_parameter"):
-        detail = f"{detail} (to leave a parameter out: params: {{drop: [NAME]}})"
     if isinstance(kind, Hole):
         return Missing(hole=kind, detail=detail)
+    if kind is Finish.REJECTED:
+        detail += _remedy(fields)
     return Response(text="", finish=kind, detail=detail)
+
+
+def refused_parameters(answer: Answer) -> str | None:
+    """Return the parameters for which an endpoint rejected a request, as `drop` would list them.
+
+    Args:
+        answer: Any answer.
+
+    Returns:
+        None where it was rejected for another reason or not at all, and where it cannot be told
+        which parameters it was.
+
+    Example:
+        >>> refused_parameters(classify_error(400, None, None, "Unsupported parameter: 'seed'"))
+        'seed'
+    """
+    if not isinstance(answer, Response) or answer.finish is not Finish.REJECTED:
+        return None
+    found = _REMEDY.search(answer.detail or "")
+    return found[1] if found is not None and found[1] != _NO_NAME else None
 
 
 def annotate(
@@ -268,6 +309,16 @@ def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
         return None
 
 
+def how_to_drop(listed: str) -> str:
+    """Say how parameters are left out, as `refused_parameters` finds it again.
+
+    Args:
+        listed: Names of parameters, apart by commas.
+    """
+    what = "a parameter" if listed == _NO_NAME else "it" if "," not in listed else "them"
+    return f" (to leave {what} out: params: {{drop: [{listed}]}})"
+
+
 def error_object(body: JsonValue) -> Mapping[str, JsonValue] | None:
     """Find the error in a body: OpenAI's form, Google's, vLLM's, FastAPI's, or plain text."""
     if isinstance(body, list) and body:
@@ -304,7 +355,21 @@ def error_fields(error: Mapping[str, JsonValue]) -> ErrorFields:
         code=next((str(c) for c in codes if isinstance(c, str | int) and c), None),
         type_=next((t for t in types if isinstance(t, str) and t), None),
         message=text,
+        param=param if isinstance(param := error.get("param"), str) and param else None,
     )
+
+
+def _remedy(fields: ErrorFields) -> str:
+    """Say how to leave a parameter out, where that is what a request was rejected for."""
+    names = {name.lower() for name in (fields.code, fields.type_) if name}
+    if _PARAMETER_NAMES.isdisjoint(names) and not _PARAMETER.search(fields.message):
+        return ""
+    found = _PARAMETER_NAMED.search(fields.message)
+    said = next(filter(None, found.groups()), None) if found else None
+    # Of `tools[0].strict` the part that could be left out is `tools`.
+    named = re.match(r"\w+(, \w+)*", fields.param or said or _NO_NAME)
+    listed = named[0] if named else _NO_NAME
+    return "" if not ASKED_FOR.isdisjoint(listed.split(", ")) else how_to_drop(listed)
 
 
 def _match(rules: tuple[_Rule, ...], status: int | None, fields: ErrorFields) -> Kind | None:

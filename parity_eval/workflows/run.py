@@ -6,6 +6,7 @@ prompt log -> requests -> tasks -> seeded order -> replay -> pairs -> scores -> 
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from parity_eval import codec, coverage, documents, explorer, labels, manifest, 
 from parity_eval.answers import rendered
 from parity_eval.armplans import Before, arm_plans
 from parity_eval.asking import Asking
+from parity_eval.batches import BatchLog
+from parity_eval.books import output_bound
+from parity_eval.cache import ANSWERS, DAY_S, CacheSettings, SharedAnswers
 from parity_eval.certificate import is_heavy
 from parity_eval.certifier import Certifier
 from parity_eval.comparison import Comparison
@@ -24,6 +28,7 @@ from parity_eval.evaluation import Evaluation
 from parity_eval.intake import Intake, content_digest, gather
 from parity_eval.interrupt import Interrupt
 from parity_eval.labels import Labels
+from parity_eval.limits import provider_of
 from parity_eval.lines import expand
 from parity_eval.parity import MOST_JUDGED, Ruled
 from parity_eval.planning import worst_case_usd
@@ -100,13 +105,21 @@ def run(study: Study, listener: Listener, *, approve: Callable[[float], bool]) -
     prepared = _within_budget(prepared, approve)
     register = Register(Path(study.run.out))
     orders = _fresh_orders(prepared, register, listener)
-    with RunFolder(Path(study.run.out) / prepared.run_id) as folder:
-        evaluation = _open(prepared, folder, orders, register)
+    run_folder = RunFolder(Path(study.run.out) / prepared.run_id)
+    with run_folder as folder, _shared_answers(prepared) as answers:
+        if folder.is_mended:
+            listener.on_note(
+                f"{folder.path / JOURNAL}: its last record was not whole and is dropped"
+            )
+        prepared.models.attach(BatchLog.load(folder.path), listener.on_note)
+        evaluation = _open(prepared, folder, orders, register, answers)
         try:
             results = asyncio.run(_closing(prepared, evaluation, listener))
         except asyncio.CancelledError as error:
             # The second Ctrl-C; the journal holds all that arrived.
             raise KeyboardInterrupt from error
+        for note in answers.notes() if answers else ():
+            listener.on_note(note)
         return _write(prepared, folder, results)
 
 
@@ -132,6 +145,7 @@ def prepare(study: Study, listener: Listener) -> Prepared:
     coverage.check_latencies(study, designs, models.lacking_latency)
     if judge_table is not None:
         notes += coverage.check_judge_labels(study, designs, judge_table)
+    notes += coverage.fidelity_notes(study, designs)
     for note in (*notes, *coverage.clustering_notes(study, intake.by_task)):
         listener.on_note(note)
     measured = [design for design in designs if design.why_closed is None]
@@ -186,7 +200,18 @@ async def _evaluate(prepared: Prepared, evaluation: Evaluation, listener: Listen
     )
     certifier = Certifier(plans, study.test)
     _announce(prepared, evaluation, listener)
-    interrupt = Interrupt(listener.on_note)
+
+    def wind_down(note: str) -> None:
+        replay.wind_down()
+        pending = prepared.models.interrupt()
+        listener.on_note(note)
+        if pending:
+            listener.on_note(
+                f"{len(pending)} batches were sent and are not over ({', '.join(pending)}); the "
+                "same command collects them"
+            )
+
+    interrupt = Interrupt(wind_down)
     with interrupt.listening():
         showing = asyncio.create_task(_show_progress(certifier, replay, listener))
         try:
@@ -194,6 +219,7 @@ async def _evaluate(prepared: Prepared, evaluation: Evaluation, listener: Listen
                 evaluation,
                 certifier,
                 concurrency=study.run.concurrency,
+                batch_size=study.run.batch.size if study.run.batch.models else 0,
                 should_stop=lambda: interrupt.is_asked,
             )
             await _ask_heavy(evaluation, certifier)
@@ -323,13 +349,33 @@ def _fresh_orders(prepared: Prepared, register: Register, listener: Listener) ->
     return orders
 
 
-def _open(prepared: Prepared, folder: RunFolder, orders: Orders, register: Register) -> Evaluation:
+def _shared_answers(prepared: Prepared) -> AbstractContextManager[SharedAnswers | None]:
+    """Return the answers that the runs of this output folder share; only live models have any."""
+    run = prepared.study.run
+    if not prepared.models.live:
+        return nullcontext()
+    settings = CacheSettings(
+        run_id=prepared.run_id,
+        max_age_s=run.cache_max_age_days * DAY_S,
+        reads_others=run.reads_cache,
+    )
+    return SharedAnswers(Path(run.out) / ANSWERS, settings)
+
+
+def _open(
+    prepared: Prepared,
+    folder: RunFolder,
+    orders: Orders,
+    register: Register,
+    answers: SharedAnswers | None,
+) -> Evaluation:
     """Open the journal: what it holds is never asked for again."""
     study = prepared.study
     replay = Replay(
         prepared.models.providers,
         folder.append,
-        ReplaySettings(concurrency=study.run.concurrency, max_cost_usd=study.run.max_cost_usd),
+        _replay_settings(prepared),
+        cache=answers,
     )
     designs = {design.spec.name: design for design in prepared.designs}
     asking = Asking(study=study, ruled=prepared.ruled, replay=replay)
@@ -378,18 +424,35 @@ def _open(prepared: Prepared, folder: RunFolder, orders: Orders, register: Regis
     return evaluation
 
 
+def _replay_settings(prepared: Prepared) -> ReplaySettings:
+    run = prepared.study.run
+    return ReplaySettings(
+        concurrency=run.concurrency,
+        max_wait_s=run.max_wait_s,
+        max_cost_usd=run.max_cost_usd,
+        task_max_usd=run.task_max_usd,
+        output_tokens={
+            design.spec.name: output_bound(unit.baseline.usage for unit in design.sample.units)
+            for design in prepared.designs
+        },
+        limits=run.limits,
+        shares={name: provider_of(spec) for name, spec in prepared.models.live.items()},
+    )
+
+
 async def _placebos(
     prepared: Prepared, design: TaskDesign, evaluation: Evaluation
 ) -> tuple[PlaceboResult, ...] | Missing:
-    task, test = design.spec.name, prepared.study.test
-    is_paid = prepared.study.baseline.source == "replay" and prepared.models.live
+    task, study, test = design.spec.name, prepared.study, prepared.study.test
+    is_scarce = bool(prepared.models.live) or study.run.recordings == "partial"
+    is_paid = study.baseline.source == "replay" and is_scarce
     units = await evaluation.answered(task, MOST_JUDGED if is_paid else test.max_samples)
     if isinstance(units, Missing):
         return units
     return await placebo.run(
         replace(design, sample=replace(design.sample, units=units)),
         prepared.ruled.get(task),
-        baseline=prepared.study.baseline.spec.name,
+        baseline=study.baseline.spec.name,
         labels=prepared.labels,
         alpha=test.alpha,
         ask=evaluation.asking.judge(task, Purpose.PLACEBO),
@@ -416,21 +479,19 @@ async def _before(
     placebos: Mapping[TaskName, tuple[PlaceboResult, ...] | Missing],
 ) -> Before:
     """Ask first for the requests that must pass: one that fails decides at once."""
-    failed: dict[Arm, RequestId] = {}
-    holes: dict[Arm, Missing] = {}
-    for design in prepared.designs:
-        task = design.spec.name
-        unknown = placebos.get(task)
-        for arm in (a for a in evaluation.orders if a.task == task and task not in closed):
-            if isinstance(unknown, Missing):
-                holes[arm] = unknown
-                continue
-            found = await evaluation.must_pass(arm)
-            if isinstance(found, Missing):
-                holes[arm] = found
-            elif found is not None:
-                failed[arm] = found
-    return Before(closed=closed, failed=failed, holes=holes)
+    tasks = {design.spec.name for design in prepared.designs} - closed.keys()
+    arms = [arm for arm in evaluation.orders if arm.task in tasks]
+
+    async def look(arm: Arm) -> RequestId | Missing | None:
+        unknown = placebos.get(arm.task)
+        return unknown if isinstance(unknown, Missing) else await evaluation.must_pass(arm)
+
+    found = dict(zip(arms, await asyncio.gather(*map(look, arms)), strict=True))
+    return Before(
+        closed=closed,
+        failed={arm: it for arm, it in found.items() if isinstance(it, str)},
+        holes={arm: it for arm, it in found.items() if isinstance(it, Missing)},
+    )
 
 
 def _announce(prepared: Prepared, evaluation: Evaluation, listener: Listener) -> None:
@@ -447,13 +508,18 @@ async def _ask_heavy(evaluation: Evaluation, certifier: Certifier) -> None:
 
     They say nothing about the rate, but one that fails blocks the route.
     """
+    heavy = []
     for decision in certifier.decisions(with_path=False):
         if decision.status is Status.CERTIFIED:
             order = evaluation.orders[decision.arm]
             total = sum(unit.weight for unit in order)
-            for position in range(certifier.position(decision.arm), len(order)):
-                if is_heavy(order[position].weight, total):
-                    await evaluation.observe(decision.arm, position)
+            heavy += [
+                (decision.arm, position)
+                for position in range(certifier.position(decision.arm), len(order))
+                if is_heavy(order[position].weight, total)
+            ]
+    # Together, so that where answers come in batches they come in one.
+    await asyncio.gather(*(evaluation.observe(arm, position) for arm, position in heavy))
 
 
 async def _show_progress(certifier: Certifier, replay: Replay, listener: Listener) -> None:
@@ -502,5 +568,6 @@ def _why_incomplete(certifier: Certifier, interrupt: Interrupt) -> str | None:
 
 def _newest(prepared: Prepared, folder: Path) -> str | None:
     """Return the time of the newest response used: a live one's by the journal, else the log's."""
-    stamps = [row["at"] for row in read_journal(folder) if row["kind"] == "answer" and row["paid"]]
+    answers = (row for row in read_journal(folder) if row["kind"] == "answer")
+    stamps = [row["at"] for row in answers if row["paid"] or "cached_from" in row]
     return manifest.utc(max(stamps)) if stamps else prepared.intake.last_timestamp

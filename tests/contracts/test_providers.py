@@ -28,6 +28,7 @@ from parity_eval.records import (
     Missing,
     ModelName,
     ModelSpec,
+    Prompt,
     Purpose,
     Request,
     RequestId,
@@ -69,7 +70,7 @@ def tool_call(arguments: str) -> dict[str, Any]:
 
 
 def response(text: str, finish: Finish = Finish.STOP, **fields: Any) -> Response:  # noqa: ANN401 - of any type
-    given = {"usage": USAGE, "model_served": "m-2024-01-01", **fields}
+    given = {"usage": USAGE, "model_served": "m-2024-01-01", "fingerprint": "fp_1", **fields}
     return Response(text=text, finish=finish, **given)
 
 
@@ -109,6 +110,24 @@ BODIES: Mapping[str, tuple[dict[str, Any], Response]] = {
     ),
     "no finish": (body({"content": "hi"}, None), response("hi")),
     "no usage": (WITHOUT_USAGE, response("hi", usage=None)),
+    "other ids": (
+        body({"content": "hi"}, id="gen-7", model="other-9", created=-1, system_fingerprint=None),
+        response("hi", model_served="other-9", fingerprint=None),
+    ),
+    "no ids": (
+        {"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]},
+        Response(text="hi"),
+    ),
+    "two choices": (
+        {
+            **body({"content": "one"}),
+            "choices": [
+                *body({"content": "one"})["choices"],
+                {"index": 1, "message": {"role": "assistant", "content": "two"}},
+            ],
+        },
+        response("one"),
+    ),
     "no choices": (
         body({"content": "hi"}, choices=[]),
         response("", Finish.INVALID, detail="the body is not a chat completion"),
@@ -139,6 +158,135 @@ UNRECORDED = frozenset({"cut", "reset", "slow", "truncated", "empty", "overloade
 """Faults that have no JSON body: they never get into a recording."""
 
 
+WHOLE: Mapping[str, Mapping[str, Any]] = {
+    "parts": {
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "Grüße 😀"},
+                    {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+                    {
+                        "type": "image_url",
+                        "image_url": {"url": "data:image/png;base64,iVBORw0KGgo=", "detail": "low"},
+                    },
+                    {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
+                    {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0="}},
+                ],
+            }
+        ],
+        "seed": 0,
+        "temperature": 0,
+    },
+    "turns": {
+        "messages": [
+            {"role": "developer", "content": "Be brief."},
+            {"role": "user", "name": "ann", "content": "4 + 4?"},
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {
+                        "id": "call_1",
+                        "type": "function",
+                        "function": {"name": "add", "arguments": '{"a": 4, "b":4}'},
+                    }
+                ],
+            },
+            {"role": "tool", "tool_call_id": "call_1", "content": "8"},
+        ],
+        "tools": [
+            {
+                "type": "function",
+                "function": {
+                    "name": "add",
+                    "strict": True,
+                    "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}},
+                },
+            }
+        ],
+        "tool_choice": {"type": "function", "function": {"name": "add"}},
+        "parallel_tool_calls": False,
+        "logprobs": True,
+        "top_logprobs": 2,
+        "user": "u-1",
+    },
+    "format": {
+        "messages": [
+            {"role": "system", "content": [{"type": "text", "text": "Say so in JSON."}]},
+            {"role": "user", "content": ""},
+        ],
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {
+                "name": "answer",
+                "strict": True,
+                "schema": {"type": "object", "properties": {"ü": {"enum": [1, 2.0, None]}}},
+            },
+        },
+        "max_completion_tokens": 7,
+        "stop": ["\n\n"],
+        "presence_penalty": 0.1,
+        "frequency_penalty": -0.1,
+        "logit_bias": {"50256": -100},
+        "top_p": 1e-05,
+        "min_p": 0.1,
+        "chat_template_kwargs": {"enable_thinking": False},
+    },
+}
+"""Requests in full, as a log may hold them."""
+
+
+@pytest.mark.parametrize("name", list(TRANSPORTS))
+@pytest.mark.parametrize("case", list(WHOLE))
+def test_a_request_is_sent_as_it_was_logged(name: str, case: str) -> None:
+    async def ask(base_url: str) -> None:
+        spec = ModelSpec(name=ModelName("mini"), model="openai/m", api_base=base_url)
+        provider = TRANSPORTS[name](spec=spec, timeout_s=TIMEOUT_S)
+        logged = Request(id=RequestId(case), body={**WHOLE[case], "stream": True, "n": 3})
+        answer = await provider.complete(replace(call(case), request=logged, spec=spec))
+        await provider.aclose()
+        assert isinstance(answer, Response)
+        assert answer.text
+
+    with serving() as server:
+        asyncio.run(ask(server.base_url))
+        (seen,) = server.seen
+    sent = {key: value for key, value in seen.body.items() if key not in ("model", "stream")}
+    logged = dict(WHOLE[case])
+    if name == "litellm":  # takes `"content": null` for a message without content
+        logged["messages"] = [
+            {key: value for key, value in message.items() if value is not None}
+            for message in logged["messages"]
+        ]
+    assert json.dumps(sent, sort_keys=True) == json.dumps(logged, sort_keys=True)
+    assert seen.body.get("stream", False) is False
+
+
+@pytest.mark.parametrize("name", list(TRANSPORTS))
+def test_a_candidate_is_told_what_its_own_prompt_says(name: str) -> None:
+    async def ask(base_url: str) -> None:
+        spec = ModelSpec(
+            name=ModelName("mini"),
+            model="openai/m",
+            api_base=base_url,
+            prompt=Prompt(append_system="Be brief.", template="<{text}>"),
+            params={"drop": ["seed"], "temperature": 1},
+        )
+        provider = TRANSPORTS[name](spec=spec, timeout_s=TIMEOUT_S)
+        await provider.complete(replace(call("hi"), spec=spec))
+        await provider.aclose()
+
+    with serving() as server:
+        asyncio.run(ask(server.base_url))
+        (seen,) = server.seen
+    assert seen.body["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "<hi>"},
+    ]
+    assert seen.body["temperature"] == 1
+
+
 def call(item: str) -> Call:
     messages: list[JsonValue] = [{"role": "user", "content": item}]
     return Call(
@@ -148,6 +296,108 @@ def call(item: str) -> Call:
         purpose=Purpose.CANDIDATE,
         task=TaskName("t"),
     )
+
+
+def changed(**top: Any) -> bytes:  # noqa: ANN401 - any JSON
+    return json.dumps(body({"content": "hi"}, **top)).encode()
+
+
+def chosen(choice: Any) -> bytes:  # noqa: ANN401 - any JSON
+    return changed(choices=[choice])
+
+
+def raw_error(**fields: Any) -> bytes:  # noqa: ANN401 - any JSON
+    return json.dumps({"error": fields}).encode()
+
+
+ODD: Mapping[str, tuple[bytes, Finish | Hole]] = {
+    "text": (b'"hello"', Finish.INVALID),
+    "null": (b"null", Finish.INVALID),
+    "number": (b"42", Finish.INVALID),
+    "blank": (b"  \n", Finish.INVALID),
+    "no list": (b"[]", Finish.INVALID),
+    "list of completions": (b"[" + changed() + b"]", Finish.INVALID),
+    "nothing in it": (b"{}", Finish.INVALID),
+    "no choices": (changed(choices=None), Finish.INVALID),
+    "null for a choice": (chosen(None), Finish.INVALID),
+    "nothing in the choice": (chosen({}), Finish.INVALID),
+    "null for a message": (chosen({"message": None}), Finish.INVALID),
+    "text for a message": (chosen({"message": "hi"}), Finish.INVALID),
+    "not a chat": (chosen({"text": "hi", "finish_reason": "stop"}), Finish.INVALID),
+    "number for a text": (chosen({"message": {"content": 5}}), Finish.INVALID),
+    "parts": (chosen({"message": {"content": [{"type": "text", "text": "a"}]}}), Finish.STOP),
+    "list for usage": (changed(usage=[]), Finish.STOP),
+    "number for a model": (changed(model=7), Finish.STOP),
+    "byte order mark": (b"\xef\xbb\xbf" + changed(), Finish.STOP),
+    "events": (
+        b'data: {"choices": [{"delta": {"content": "hi"}}]}\n\ndata: [DONE]\n',
+        Finish.INVALID,
+    ),
+    "error of text": (b'{"error": "boom"}', Finish.INVALID),
+    "error of a limit": (raw_error(message="Rate limit reached", code=429), Hole.RATE_LIMIT),
+    "error of the prompt": (
+        raw_error(message="no", code="context_length_exceeded"),
+        Finish.REJECTED,
+    ),
+    "error of a quota": (raw_error(message="no", type="insufficient_quota"), Hole.QUOTA),
+    "message": (b'{"message": "upstream said no"}', Finish.INVALID),
+    "detail": (b'{"detail": "Not Found"}', Finish.INVALID),
+    "vLLM's": (b'{"object": "error", "message": "boom", "code": 400}', Finish.REJECTED),
+    "half a body": (changed()[:80], Hole.NETWORK),
+}
+"""What an endpoint may send under status 200."""
+
+
+def is_json(raw: bytes) -> bool:
+    try:
+        json.loads(raw.decode())
+    except ValueError:
+        return False
+    return raw != b"null"  # which stands for no answer at all
+
+
+@pytest.fixture(scope="module")
+def oddities(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Answer]]:
+    async def ask(name: str, base_url: str) -> dict[str, Answer]:
+        spec = ModelSpec(name=ModelName("mini"), model="openai/m", api_base=base_url)
+        provider = TRANSPORTS[name](spec=spec, timeout_s=TIMEOUT_S)
+        try:
+            return await ask_all(provider, list(ODD))
+        finally:
+            await provider.aclose()
+
+    def answer(model: str, item: str) -> Reply:
+        return Reply(body=ODD[item][0], headers={"Content-Type": "application/json"})
+
+    found = {}
+    for name in TRANSPORTS:
+        with serving(answer) as server:
+            found[name] = asyncio.run(ask(name, server.base_url))
+    path = tmp_path_factory.mktemp("odd") / "recording.jsonl"
+    taped = {item: raw for item, (raw, _) in ODD.items() if is_json(raw)}
+    lines = [b'{"id": "%s", "response": %s}\n' % (item.encode(), taped[item]) for item in taped]
+    path.write_bytes(b"".join(lines))
+    tape = Recorded.load(ModelSpec(name=ModelName("mini"), model="recorded", path=str(path)))
+    found["recorded"] = asyncio.run(ask_all(tape, list(taped)))
+    return found
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+@pytest.mark.parametrize("item", list(ODD))
+def test_odd_bodies_are_recorded_as_what_they_are(
+    item: str, oddities: dict[str, dict[str, Answer]]
+) -> None:
+    one, *others = (answers[item] for answers in oddities.values() if item in answers)
+    assert len(others) == 1 + is_json(ODD[item][0])
+    if isinstance(one, Missing):
+        assert one.hole is ODD[item][1]
+        assert set(others) == {one}
+        return
+    assert one.finish is ODD[item][1]
+    assert bool(one.text) == (one.finish is Finish.STOP)
+    for other in others:
+        assert isinstance(other, Response)
+        assert replace(other, latency_s=None) == replace(one, latency_s=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +504,7 @@ def test_equal_bodies_give_equal_records(
     answer = outcomes[provider].answers[item]
     expected = BODIES[item][1]
     assert isinstance(answer, Response)
-    if expected.finish is Finish.INVALID:  # shows the body, which litellm has rewritten
+    if expected.finish is Finish.INVALID:  # shows the body
         assert str(answer.detail).startswith(str(expected.detail))
         answer = replace(answer, detail=expected.detail)
     assert replace(answer, latency_s=None) == expected
@@ -336,6 +586,14 @@ def test_a_refused_key_is_named(provider: str, outcomes: dict[str, Outcome]) -> 
     assert detail == (
         "HTTP 401 invalid_api_key: Incorrect API key provided: *** (key read from CONTRACT_KEY)"
     )
+
+
+@pytest.mark.parametrize("provider", list(TRANSPORTS))
+def test_an_unknown_model_is_told_in_the_vendors_words(
+    provider: str, outcomes: dict[str, Outcome]
+) -> None:
+    detail = outcomes[provider].answers["fault unknown_model"].detail
+    assert detail == "HTTP 404 model_not_found: The model `m` does not exist"
 
 
 @pytest.mark.parametrize("provider", list(TRANSPORTS))

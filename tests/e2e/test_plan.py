@@ -184,5 +184,5 @@ def test_plan_takes_what_describes_a_study_to_run(tmp_path: Path) -> None:
         set(re.findall(r"--[a-z-]+", cli.run(command, "--help", cwd=tmp_path).out.split("Opt")[1]))
         for command in ("plan", "run")
     )
-    assert run - plan == {"--concurrency", "--missing", "--yes", "--verbose"}
+    assert run - plan == {"--concurrency", "--max-wait", "--missing", "--yes", "--verbose"}
     assert plan - run == set()

@@ -24,7 +24,9 @@ def test_show_adds_what_the_table_has_no_room_for(tmp_path: Path) -> None:
 
 def test_show_ends_with_what_was_spent_where_there_is_nothing_to_add(tmp_path: Path) -> None:
     out = show(tmp_path, summaries.believable())
-    assert out.endswith("This run spent $3.98 (limit $4.00).\n")
+    last = out[out.rindex("This run spent") :]
+    assert last.startswith("This run spent $3.98 (limit $4.00).\nOf that: candidate ")
+    assert "kappa" not in out
 
 
 @pytest.mark.parametrize("summary", [summaries.gated(), summaries.believable()])

@@ -201,6 +201,14 @@ class TestQualifications:
                 "sent without the parameters seed, top_p",
             ),
             (
+                Circumstances(has_own_prompt=True),
+                "asked with a prompt of its own, without which the certificate does not hold",
+            ),
+            (
+                Circumstances(not_taken=1),
+                "cannot take 1 request of the log; those that the test met counted against it",
+            ),
+            (
                 Circumstances(refused=7),
                 "7 requests left out: an earlier study had shown them to this candidate",
             ),

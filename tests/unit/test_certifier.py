@@ -444,6 +444,68 @@ class TestHoles:
         assert certifier.is_incomplete()
 
 
+class TestServedModels:
+    ENDED = "the endpoint served m-1 at first and m-2 from request {} on; an arm tests one model"
+
+    @staticmethod
+    def served(*names: str | None, value: float = PASS) -> list[Observation]:
+        return [replace(seen(value), served=name) for name in names]
+
+    def test_another_model_ends_the_arm_without_a_decision(self) -> None:
+        found = only(self.served(*["m-1"] * 40, *["m-2"] * 460))
+        assert brief(found) == ("inconclusive", 40)
+        assert found.reason == self.ENDED.format(41)
+
+    def test_what_came_from_the_other_model_counts_for_nothing(self) -> None:
+        failing = self.served(*["m-2"] * 460, value=FAIL)
+        found = only([*self.served(*["m-1"] * 40), *failing])
+        assert brief(found) == ("inconclusive", 40)
+        assert found.mean == 1.0
+
+    def test_a_certificate_that_was_reached_before_stays(self) -> None:
+        assert brief(only(self.served(*["m-1"] * 78, *["m-2"] * 422))) == ("certified", 78)
+
+    def test_a_change_with_the_last_missing_evidence_certifies_nothing(self) -> None:
+        found = only(self.served(*["m-1"] * 77, *["m-2"] * 423))
+        assert brief(found) == ("inconclusive", 77)
+
+    def test_answers_that_name_no_model_change_nothing(self) -> None:
+        names = [None, "m-1", None] * 40
+        assert brief(only(self.served(*names, *["m-1"] * 380))) == ("certified", 78)
+        found = only(self.served(*names[:30], *["m-2"] * 470))
+        assert brief(found) == ("inconclusive", 30)
+        assert found.reason == self.ENDED.format(31)
+
+    @pytest.mark.parametrize("test", [FDR, FWER])
+    def test_the_other_arms_go_on(self, test: TestSpec) -> None:
+        changed = self.served(*["m-1"] * 40, *["m-2"] * 460)
+        found = Table({A: changed, B: [PASS] * 500}, test=test).decisions()
+        assert found[A].status is Status.INCONCLUSIVE
+        assert found[B].status is Status.CERTIFIED
+
+    def test_evidence_from_before_the_change_helps_no_other_arm(self) -> None:
+        # Two arms with evidence of 20 each would do; one alone takes 40.
+        changed = self.served(*["m-1"] * 85, *["m-2"] * 415)
+        other = [*[PASS] * 20, FAIL, *[PASS] * 479]
+        elsewhere = arm("c", "other")
+        alone = Table({A: [0.0] * 500, elsewhere: other}).decisions()
+        found = Table({A: changed, elsewhere: other}).decisions()
+        assert brief(found[A]) == ("inconclusive", 85)
+        assert brief(found[elsewhere]) == brief(alone[elsewhere])
+
+    def test_the_place_in_the_order_counts_and_not_the_time_of_arrival(self) -> None:
+        given = self.served(*["m-1"] * 10, "m-2", *["m-1"] * 489)
+        table = Table({A: given}, test=FDR)
+        certifier = Certifier(table.plans, FDR)
+        for position in [*range(11, 60), *range(10, -1, -1)]:
+            certifier.feed(A, position, given[position])
+        (found,) = certifier.decisions()
+        assert brief(found) == ("inconclusive", 10)
+        assert not certifier.has_open()
+        assert not certifier.is_incomplete()
+        assert certifier.position(A) == 10
+
+
 class TestPassedOver:
     def test_a_few_are_no_obstacle(self) -> None:
         found = only([PASS] * 40 + [None] * 2 + [PASS] * 400, max_samples=442)

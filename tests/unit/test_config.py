@@ -6,7 +6,7 @@ from parity_eval.config import read
 from parity_eval.config.rule_text import parse_rule
 from parity_eval.contestants import bare_model, contestant
 from parity_eval.errors import ConfigError
-from parity_eval.records import Kind, Price
+from parity_eval.records import Capabilities, Kind, Price, Prompt
 from parity_eval.rules import All, AnyOf, Ask, describe
 from parity_eval.study import Study
 
@@ -47,7 +47,60 @@ def test_a_good_file_becomes_a_study(tmp_path: Path) -> None:
     assert study.tasks[0].match == {"metadata.feature": "triage"}
 
 
+OWN = GOOD.replace("price: {input: 0.1, output: 0.4}", "price: {input: 0.1, output: 0.4}, OWN")
+
+
+def test_a_candidate_may_have_a_prompt_and_say_what_it_takes(tmp_path: Path) -> None:
+    own = "prompt: {append_system: Be brief., template: '<{text}>'}, capabilities: {context: 8192}"
+    one, other = load(tmp_path, OWN.replace("OWN", own)).candidates
+    assert one.prompt == Prompt(append_system="Be brief.", template="<{text}>")
+    assert one.capabilities == Capabilities(context=8192)
+    assert (other.prompt, other.capabilities) == (None, Capabilities())
+
+
+def test_the_baseline_with_another_prompt_is_a_candidate(tmp_path: Path) -> None:
+    text = GOOD.replace("openai/small, price", "openai/big, name: terse, OWN, price")
+    assert load(tmp_path, text.replace("OWN", "prompt: {system: Be brief.}")).candidates[0].prompt
+    assert "is the baseline itself" in message(tmp_path, text.replace("OWN, ", ""))
+
+
 BAD = {
+    "empty prompt": (
+        OWN.replace("OWN", "prompt: {}"),
+        ["FILE:5: candidates.0.prompt: says nothing; set `system`, `append_system` or `template`"],
+    ),
+    "two system prompts": (
+        OWN.replace("OWN", "prompt: {system: a, append_system: b}"),
+        ["FILE:5: candidates.0.prompt.append_system: beside `system`"],
+    ),
+    "template without a place": (
+        OWN.replace("OWN", "prompt: {template: 'Be brief.'}"),
+        ["FILE:5: candidates.0.prompt.template: must hold {text}, ", "exactly once, not 0 times"],
+    ),
+    "misspelt prompt": (
+        OWN.replace("OWN", "prompt: {sytem: a}"),
+        ["FILE:5: candidates.0.prompt.sytem: unknown key; did you mean 'system'?"],
+    ),
+    "prompt of the baseline": (
+        GOOD.replace("{model: openai/big}", "{model: openai/big, prompt: {system: a}}"),
+        ["FILE:3: baseline.prompt: unknown key"],
+    ),
+    "misspelt capability": (
+        OWN.replace("OWN", "capabilities: {visoin: true}"),
+        ["FILE:5: candidates.0.capabilities.visoin: unknown key; did you mean 'vision'?"],
+    ),
+    "capabilities of a recording": (
+        GOOD.replace("tiny.jsonl.gz}", "tiny.jsonl.gz, capabilities: {tools: true}}"),
+        ["FILE:6: candidates.1.capabilities: a recording has answered already"],
+    ),
+    "tools left out": (
+        OWN.replace("OWN", "params: {drop: [seed, tools]}"),
+        ["FILE:5: candidates.0.params.drop: names 'tools': without it the request would be"],
+    ),
+    "parameter of null": (
+        OWN.replace("OWN", "params: {seed: null}"),
+        ["FILE:5: candidates.0.params.seed: is null; ", "drop: [seed]"],
+    ),
     "unknown key": (
         GOOD + "candiates: []\n",
         ["FILE:10: candiates: unknown key; did you mean 'candidates'?"],

@@ -2,11 +2,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
-from makers import design, entry, estimand, labels, model, study, units
+from makers import design, entry, estimand, labels, model, request, study, units
 
 from parity_eval import coverage
 from parity_eval.errors import ConfigError, InputError
-from parity_eval.records import LogEntry, ModelSpec, RequestId, TaskName
+from parity_eval.records import Capabilities, LogEntry, ModelSpec, RequestId, TaskName
 from parity_eval.study import BaselineSpec, MissingRule, RunSpec, Study, TestSpec
 
 ASKED = units(["yes"] * 5)
@@ -191,4 +191,38 @@ class TestClustering:
         assert note.startswith(
             "task 'a': 9 of 9 requests share 1 value of 'session'; "
             "task 'b': 9 of 9 requests share 1 value of 'session'. Requests of one session "
+        )
+
+
+class TestFidelity:
+    live = model("small", is_live=True)
+    tools = tuple(
+        replace(unit, request=request(unit.request.id, tools=[{"type": "function"}]))
+        for unit in ASKED[:2]
+    )
+
+    def test_nothing_to_tell(self) -> None:
+        assert coverage.fidelity_notes(study(self.live), [design(ASKED)]) == ()
+
+    def test_what_a_candidate_cannot_take(self) -> None:
+        unable = replace(self.live, capabilities=Capabilities(tools=False))
+        of = [design([*self.tools, *ASKED[2:]])]
+        (note,) = coverage.fidelity_notes(study(unable, self.live), of)
+        assert note.startswith("candidate 'small' cannot take 2 of 5 requests of task 'triage'")
+
+    def test_only_requests_that_may_be_used_count(self) -> None:
+        unable = replace(self.live, capabilities=Capabilities(tools=False))
+        short = study(unable, test=TestSpec(max_samples=3))
+        of = [design([*ASKED[2:], *self.tools])]
+        assert coverage.fidelity_notes(short, of) == ()
+        assert coverage.fidelity_notes(study(unable), [design(self.tools, why_closed="no")]) == ()
+
+    def test_what_the_log_does_not_hold_whole(self) -> None:
+        of = design(ASKED)
+        lost = {"cannot be replayed: it is encrypted": 2, "cannot be replayed: b": 1, "other": 4}
+        of = replace(of, sample=replace(of.sample, excluded=lost, n_lines=12))
+        (note,) = coverage.fidelity_notes(study(self.live), [of])
+        assert note == (
+            "task 'triage': 3 of 12 log lines cannot be replayed and are left out (b: 1, it is "
+            "encrypted: 2)"
         )

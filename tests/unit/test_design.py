@@ -144,7 +144,7 @@ class TestClosed:
             entry("z", "again", answer=cut_off()),
         ]
         assert decided(rows).why_closed == (
-            "2 of 19 requests have no usable baseline answer (baseline answer cut off: 2 lines, "
+            "2 of 19 requests cannot be used (baseline answer cut off: 2 lines, "
             "no baseline answer: 1 line), more than max_excluded allows (0.05)"
         )
 

@@ -7,9 +7,18 @@ from hypothesis import strategies as st
 from summaries import AGREEMENT, PARITY, PREFERENCE, gate
 
 from parity_eval import figures, findings
-from parity_eval.records import FLOOR_GATE, Decision, Estimand, GateDecision, Status
+from parity_eval.records import (
+    FLOOR_GATE,
+    Decision,
+    Estimand,
+    GateDecision,
+    ModelName,
+    Purpose,
+    Status,
+    TaskName,
+)
 from parity_eval.stats.agreement import agreement
-from parity_eval.summary import JudgeAgreement, RunSummary, TaskSummary
+from parity_eval.summary import JudgeAgreement, LedgerLine, RunSummary, TaskSummary
 
 
 @pytest.fixture
@@ -197,6 +206,58 @@ def test_there_is_not_always_a_kappa(run: RunSummary) -> None:
     one_sided = findings.agreement(run.tasks[2], _agreement([1, 1, 1], [1, 0, 1]))
     assert one_sided.kappa == "0.00"
     assert one_sided.kappa_note.startswith("no interval")
+
+
+# The ledger
+
+
+def ledger_line(
+    purpose: Purpose, *, paid_calls: int = 0, usd: float = 0.0, retries: int = 0, cached: int = 0
+) -> LedgerLine:
+    return LedgerLine(
+        purpose=purpose,
+        task=TaskName("t"),
+        model=ModelName("m"),
+        calls=paid_calls + cached,
+        paid_calls=paid_calls,
+        input_tokens=0,
+        output_tokens=0,
+        usd=usd,
+        retries=retries,
+        cached=cached,
+    )
+
+
+def test_what_was_paid_for_is_told_by_purpose_with_cached_answers_and_retries() -> None:
+    run = replace(
+        summaries.believable(),
+        spent_usd=3.75,
+        ledger=(
+            ledger_line(Purpose.CANDIDATE, paid_calls=1_200, usd=2.0, retries=3),
+            ledger_line(Purpose.CANDIDATE, paid_calls=34, usd=0.5, cached=7),
+            ledger_line(Purpose.NOISE_FLOOR, paid_calls=1, usd=1.0),
+            ledger_line(Purpose.BASELINE),
+        ),
+    )
+    assert findings.ledger_line(run) == (
+        "candidate $2.50 (1,234 answers, 7 cached); noise floor $1.00 (1 answer); 3 retries; "
+        "$0.25 for calls that gave no answer"
+    )
+    assert findings.unanswered_usd(run) == pytest.approx(0.25)
+    assert [total.purpose for total in findings.ledger(run)] == [
+        "baseline", "candidate", "noise floor",
+    ]  # fmt: skip
+
+
+def test_a_run_that_paid_for_nothing_says_nothing_of_it() -> None:
+    run = replace(summaries.believable(), spent_usd=0.0, ledger=(ledger_line(Purpose.CANDIDATE),))
+    assert findings.ledger_line(run) is None
+
+
+def test_cents_that_differ_by_rounding_only_are_no_loss() -> None:
+    lines = tuple(ledger_line(Purpose.JUDGE, paid_calls=1, usd=0.1) for _ in range(3))
+    run = replace(summaries.believable(), spent_usd=0.3, ledger=lines)
+    assert findings.unanswered_usd(run) == 0
 
 
 def _agreement(judge: list[float], human: list[float]) -> JudgeAgreement:

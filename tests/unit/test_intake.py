@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -208,3 +209,21 @@ class TestContentDigest:
     @pytest.mark.parametrize("body", [{"temperature": 0}, {"tools": []}, {"max_tokens": 9}])
     def test_what_was_asked_is(self, body: dict[str, JsonValue]) -> None:
         assert content_digest(entry("1", "x", body=body)) != content_digest(entry("1", "x"))
+
+
+def test_requests_that_the_log_cut_are_not_taken_for_equal() -> None:
+    one, other = entry("a", "x [truncated]"), entry("b", "x [truncated]")
+    assert content_digest(one) == content_digest(other)
+    cut = [replace(e, unreplayable="cut") for e in (one, other)]
+    assert len({content_digest(e) for e in cut}) == 2
+
+
+def test_what_stood_behind_the_model_is_no_part_of_a_log(tmp_path: Path) -> None:
+    answer: dict[str, JsonValue] = {"choices": [{"message": {"content": "yes"}}]}
+    one, other = (
+        write_lines(tmp_path / name, [line(1, response={**answer, "system_fingerprint": name})])
+        for name in ("fp_1", "fp_2")
+    )
+    assert read(one).fingerprint == read(other).fingerprint
+    third = write_lines(tmp_path / "fp_3", [line(1, response={**answer, "model": "other"})])
+    assert read(third).fingerprint != read(one).fingerprint

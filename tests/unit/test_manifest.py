@@ -15,6 +15,7 @@ from parity_eval.records import (
     Estimand,
     ModelName,
     ModelSpec,
+    Prompt,
     RequestId,
     Status,
     TaskName,
@@ -230,6 +231,19 @@ class TestRoutes:
         assert route["model"]["params"] == {"temperature": 0}
         assert route["fallback"]["name"] == "big"
         assert route["fallback"]["on"] == ["error", "timeout", "invalid_format", "refusal"]
+
+    def test_a_candidate_brings_its_prompt(self) -> None:
+        own = Prompt(append_system="Be brief.")
+        told = replace(STUDY, candidates=(replace(STUDY.candidates[0], prompt=own),))
+        document = manifest.build(run(task("triage", CHOSEN)), told, NEWEST)
+        documents.check(document, "manifest.v1.json", "the manifest")
+        (route,) = document["routes"]
+        assert route["model"]["prompt"] == {
+            "system": None,
+            "append_system": "Be brief.",
+            "template": None,
+        }
+        assert route["fallback"]["prompt"] is None
 
     def test_a_task_without_certificate_stays_and_says_why(self) -> None:
         arms = [

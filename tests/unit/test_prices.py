@@ -12,7 +12,7 @@ import pytest
 from parity_eval import prices
 from parity_eval.errors import ConfigError
 from parity_eval.prices import PriceTable, cost_usd, quote
-from parity_eval.records import Price, Usage
+from parity_eval.records import Capabilities, Price, Usage
 
 ENTRIES: dict[str, dict[str, object]] = {
     "gpt-x": {
@@ -21,6 +21,8 @@ ENTRIES: dict[str, dict[str, object]] = {
         "output_cost_per_token": 1e-05,
         "cache_read_input_token_cost": 1.25e-06,
         "max_input_tokens": 128000,
+        "supports_function_calling": True,
+        "supports_vision": False,
     },
     "gpt-x-2024-08-06": {
         "litellm_provider": "openai",
@@ -91,6 +93,19 @@ def test_finds_the_price_of_the_model_itself(
 )
 def test_says_what_a_reader_must_know(model: str, note: str | None) -> None:
     assert quote(model, TABLE).note == note
+
+
+def test_says_what_a_model_takes_as_far_as_it_is_known() -> None:
+    known = Capabilities(tools=True, vision=False, context=128000)
+    assert prices.capabilities("openai/gpt-x-2025-01-01", TABLE) == known
+    assert prices.capabilities("half", TABLE) == Capabilities()
+    assert prices.capabilities("nope", TABLE) == Capabilities()
+
+
+def test_reads_what_the_installed_table_says() -> None:
+    found = prices.capabilities("gpt-4o-mini")
+    assert (found.tools, found.json_schema, found.vision) == (True, True, True)
+    assert found.context == 128000
 
 
 def test_knows_the_context_window() -> None:

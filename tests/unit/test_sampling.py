@@ -305,3 +305,22 @@ def test_units_are_described_by_their_representative() -> None:
     found = {str(u.request.id): (u.reference, u.slices) for u in sample.units}
     assert found == {"b": ("right b", frozenset("b")), "c": ("right c", frozenset("c"))}
     assert {(u.reference, u.slices) for u in drawn(rows).units} == {(None, frozenset())}
+
+
+class TestUnreplayable:
+    rows = [entry(f"r{i}") for i in range(8)]  # noqa: RUF012 - read only
+    cut = [replace(entry(f"x{i}", answer=None), unreplayable="cut") for i in range(3)]  # noqa: RUF012
+
+    def test_they_are_left_out_and_counted(self) -> None:
+        found = drawn([*self.rows, *self.cut])
+        assert len(found.units) == 8
+        assert found.excluded == {"cannot be replayed: cut": 3}
+        assert found.excluded_units == 3
+
+    def test_also_where_the_baseline_is_asked_again(self) -> None:
+        found = drawn([*self.rows, *self.cut], needs_answer=False)
+        assert found.excluded == {"cannot be replayed: cut": 3}
+        assert {unit.request.id for unit in found.units} == {row.request.id for row in self.rows}
+
+    def test_the_order_of_the_others_is_what_it_was(self) -> None:
+        assert drawn([*self.cut, *self.rows]).order_hash == drawn(self.rows).order_hash

@@ -6,7 +6,7 @@ from makers import design, estimand, model, study, unit
 from parity_eval import codec
 from parity_eval.outlook import Outlook
 from parity_eval.planning import worst_case_usd
-from parity_eval.records import ModelName, ModelSpec, Price, Response, Usage
+from parity_eval.records import ModelName, ModelSpec, Price, Prompt, Response, Usage
 from parity_eval.spending import DAYS_PER_MONTH, Spending, spending
 from parity_eval.stats.noise_floor import floor_subsample
 from parity_eval.study import BaselineSpec, JudgeSpec, ScorerSpec, Study
@@ -62,6 +62,13 @@ def test_each_candidate_has_a_worst_case_of_its_own() -> None:
             0,
         ]
     )
+
+
+def test_a_prompt_of_its_own_is_paid_for() -> None:
+    told = replace(model("told", (1.0, 2.0), is_live=True), prompt=Prompt(system="Be brief."))
+    plain, longer = spent(study(LIVE, told), LIVE, told).candidates
+    added = b'{"content":"Be brief.","role":"system"},'
+    assert longer.usd.worst - plain.usd.worst == pytest.approx(2 * len(added) / PER_MILLION)
 
 
 def test_recorded_models_cost_nothing_and_are_paid_at_once() -> None:

@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import subprocess
@@ -42,6 +43,27 @@ def test_a_torn_last_line_is_dropped_and_the_journal_goes_on(tmp_path: Path, los
 def test_a_torn_line_longer_than_the_read_window_is_dropped(tmp_path: Path) -> None:
     journal = write(tmp_path, {"kind": "a"}, {"kind": "b", "text": "x" * 300_000})
     journal.write_bytes(journal.read_bytes()[:-5])
+    write(tmp_path, {"kind": "c"})
+    assert [row["kind"] for row in read_journal(tmp_path)] == ["a", "c"]
+
+
+@pytest.mark.parametrize(("lost", "is_mended"), [(0, False), (1, True), (30, True)])
+def test_a_folder_says_whether_its_last_record_had_to_go(
+    tmp_path: Path,
+    lost: int,
+    is_mended: bool,  # noqa: FBT001
+) -> None:
+    journal = write(tmp_path, {"kind": "a"}, {"kind": "b", "text": "x" * 50})
+    journal.write_bytes(journal.read_bytes()[: len(journal.read_bytes()) - lost])
+    with RunFolder(tmp_path) as run:
+        assert run.is_mended is is_mended
+
+
+@pytest.mark.parametrize("byte", [b"\x00", b"B", b"\xff"])
+def test_a_last_record_with_a_changed_byte_is_dropped(tmp_path: Path, byte: bytes) -> None:
+    journal = write(tmp_path, {"kind": "a"}, {"kind": "b"})
+    journal.write_bytes(journal.read_bytes().replace(b'"b"', b'"' + byte + b'"'))
+    assert [row["kind"] for row in read_journal(tmp_path)] == ["a"]
     write(tmp_path, {"kind": "c"})
     assert [row["kind"] for row in read_journal(tmp_path)] == ["a", "c"]
 
@@ -122,6 +144,28 @@ def test_a_place_that_cannot_be_written_is_an_input_error(tmp_path: Path) -> Non
         pass
 
 
+@pytest.mark.parametrize("name", ["a.txt", "register.jsonl"])
+def test_a_disk_that_is_full_is_no_mistake_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    target = tmp_path / name
+    target.write_text("", encoding="utf-8")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    register = Register(tmp_path)
+    writing = {
+        "a.txt": lambda: write_atomically(target, "new"),
+        "register.jsonl": lambda: register.add(study_hash="one", run_id="run-one", used={"m": []}),
+    }
+    with pytest.raises(IncompleteError, match=f"{name}: No space left on device; make room"):
+        writing[name]()
+    assert name != "a.txt" or target.read_text(encoding="utf-8") == ""
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_the_register_tells_what_earlier_studies_used(tmp_path: Path) -> None:
     register = Register(tmp_path)
     register.add(study_hash="one", run_id="run-one", used={"model": ["d1", "d2"]})
@@ -140,6 +184,41 @@ def test_a_torn_line_of_the_register_swallows_nothing(tmp_path: Path) -> None:
     assert register.used("two") == {"model": {"d1": "run-one"}}
     register.add(study_hash="two", run_id="run-two", used={"model": ["d2"]})
     assert set(register.used("three")["model"]) == {"d1", "d2"}
+
+
+def test_a_study_that_began_in_the_meantime_is_noticed(tmp_path: Path) -> None:
+    one, two = Register(tmp_path), Register(tmp_path)
+    assert one.used("one") == two.used("two") == {}
+    two.add(study_hash="two", run_id="run-two", used={"model": ["d1", "d2"]})
+    with pytest.raises(IncompleteError, match=r"another study has begun on 1 of these requests"):
+        one.add(study_hash="one", run_id="run-one", used={"model": ["d2", "d3"]})
+    assert one.used("one") == {"model": {"d1": "run-two", "d2": "run-two"}}
+    one.add(study_hash="one", run_id="run-one", used={"model": ["d3"], "other": ["d1"]})
+    assert two.used("three")["model"].keys() == {"d1", "d2", "d3"}
+
+
+def test_nobody_else_may_register_while_rows_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register, sync = Register(tmp_path), os.fsync
+
+    def checked(fd: int) -> None:
+        with register.path.open("ab") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", checked)
+    register.add(study_hash="one", run_id="run-one", used={"model": ["d1"]})
+    assert register.used("two") == {"model": {"d1": "run-one"}}
+
+
+def test_a_study_that_was_stopped_while_it_began_registers_again(tmp_path: Path) -> None:
+    register = Register(tmp_path)
+    register.add(study_hash="one", run_id="run-one", used={"model": ["d1"]})
+    register.add(study_hash="two", run_id="run-two", used={"model": ["d2"]})
+    register.add(study_hash="one", run_id="run-one", used={"model": ["d1"]})
+    assert register.used("one") == {}
+    assert register.used("two") == {"model": {"d1": "run-one"}}
 
 
 def test_a_damaged_register_is_told(tmp_path: Path) -> None:

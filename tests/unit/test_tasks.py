@@ -171,6 +171,12 @@ class TestKindFromRequests:
         assert kind_from_requests(rows) == (Kind.TOOL_CALL, "every request has tools")
         assert kind_from_requests([*rows, entry("3")]) is None
 
+    def test_requests_that_the_log_cut_do_not_tell(self) -> None:
+        tools = entry("1", body={"tools": [{"type": "function"}]})
+        cut = replace(entry("2"), unreplayable="the log cut its text")
+        assert kind_from_requests([tools, cut]) == (Kind.TOOL_CALL, "every request has tools")
+        assert kind_from_requests([cut]) is None
+
     @pytest.mark.parametrize("form", ["json_schema", "json_object"])
     def test_json(self, form: str) -> None:
         rows = [entry("1", body={"response_format": {"type": form}})]

@@ -5,11 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from makers import Same, arm, design, estimand, model, ruled, study, units
+from makers import Same, arm, design, estimand, model, request, ruled, study, units
 
 from parity_eval import codec
 from parity_eval.design import TaskDesign
-from parity_eval.records import Kind, ModelName, ModelSpec, Price, RequestId, TaskName
+from parity_eval.records import (
+    Capabilities,
+    Kind,
+    ModelName,
+    ModelSpec,
+    Price,
+    Prompt,
+    RequestId,
+    TaskName,
+)
 from parity_eval.rules import Ask
 from parity_eval.study import (
     BaselineSpec,
@@ -48,6 +57,8 @@ class TestStudyHash:
             replace(STUDY, tasks=(TaskSpec(name=TaskName("triage"), bar=0.9),)),
             replace(STUDY, tasks=(TaskSpec(name=TaskName("triage"), rule=Ask("exact")),)),
             replace(STUDY, candidates=(replace(LIVE, params={"temperature": 0}),)),
+            replace(STUDY, candidates=(replace(LIVE, prompt=Prompt(system="Be brief.")),)),
+            replace(STUDY, candidates=(replace(LIVE, capabilities=Capabilities(tools=True)),)),
             replace(STUDY, baseline=BaselineSpec(spec=LIVE, source="replay")),
             replace(STUDY, baseline=replace(STUDY.baseline, second=LIVE)),
             replace(STUDY, judge=JudgeSpec(spec=LIVE)),
@@ -67,6 +78,7 @@ class TestStudyHash:
             replace(STUDY, origin="other.yaml"),
             replace(STUDY, candidates=(replace(LIVE, price=Price(input=9, output=9)),)),
             replace(STUDY, candidates=(replace(LIVE, api_key_env="KEY"),)),
+            replace(STUDY, candidates=(replace(LIVE, listed=Capabilities(tools=True)),)),
             replace(
                 STUDY, tasks=(TaskSpec(name=TaskName("triage"), acknowledge=(RequestId("r"),)),)
             ),
@@ -135,6 +147,11 @@ class TestIdentities:
         assert identities(LIVE) == identities(replace(LIVE, name=ModelName("another name")))
         assert identities(LIVE) != identities(replace(LIVE, params={"temperature": 0}))
         assert identities(LIVE) != identities(replace(LIVE, api_base="http://localhost"))
+        assert identities(LIVE) != identities(replace(LIVE, prompt=Prompt(system="Be brief.")))
+
+    def test_what_it_is_said_to_take_does_not_make_it_another(self) -> None:
+        said = replace(LIVE, capabilities=Capabilities(tools=True))
+        assert identities(said) == identities(LIVE)
 
     def test_a_recording_goes_by_its_name_and_by_its_contents(self, tmp_path: Path) -> None:
         def recording(name: str, text: str) -> ModelSpec:
@@ -180,6 +197,14 @@ class TestFreshOrders:
         )
         assert fresh_note == "triage: 4 of 6 requests are fresh"
         assert found.to_register[identities(LIVE)[0]] == [unit.digest for unit in fresh]
+
+    def test_what_a_candidate_cannot_take_is_not_shown_to_it(self) -> None:
+        tools = request("a", None, tools=[{"type": "function"}])
+        first = replace(self.of[0], request=tools)
+        unable = replace(LIVE, listed=Capabilities(tools=False))
+        found = fresh_orders([design((first, *self.of[1:]))], [unable], lambda _: {}, 4)
+        assert len(found.by_arm[arm()]) == 6
+        assert found.to_register[identities(unable)[0]] == [u.digest for u in self.of[1:4]]
 
     def test_another_name_for_the_task_changes_nothing(self) -> None:
         spent = {identities(LIVE)[0]: {self.of[0].digest: "run-a"}}

@@ -19,6 +19,7 @@ from parity_eval.records import (
     Missing,
     ModelName,
     ModelSpec,
+    Prompt,
     Response,
     ToolCall,
     Usage,
@@ -308,6 +309,7 @@ def responses(draw: st.DrawFn) -> Response:
         model_served=draw(st.none() | LINE),
         latency_s=draw(st.none() | st.floats(0, 1e6)),
         detail=draw(st.none() | LINE),
+        fingerprint=draw(st.none() | LINE),
     )
 
 
@@ -407,9 +409,69 @@ class TestReadAnswer:
         assert answer.detail == "HTTP 400 context_length_exceeded: too long"
 
     def test_says_how_to_leave_a_parameter_out(self) -> None:
-        answer = wire.classify_error(400, "unsupported_parameter", None, "no 'seed' here")
+        answer = wire.classify_error(400, "unsupported_parameter", None, "not this one")
         assert answer.detail is not None
         assert answer.detail.endswith("(to leave a parameter out: params: {drop: [NAME]})")
+        assert wire.refused_parameters(answer) is None
+
+    @pytest.mark.parametrize(
+        ("body", "named"),
+        [
+            (
+                {"message": "Unsupported value: 'temperature' does not support 0.", "param": "x_y"},
+                "x_y",
+            ),
+            ({"message": "Unsupported parameter: 'max_tokens' is not supported"}, "max_tokens"),
+            ({"message": "Unrecognized request argument supplied: seed"}, "seed"),
+            ({"message": "Unrecognized request arguments supplied: seed, user"}, "seed"),
+            ({"message": 'Invalid JSON payload received. Unknown name "seed": no'}, "seed"),
+            (
+                {"message": "Unknown parameter: 'logprobs'.", "code": "unknown_parameter"},
+                "logprobs",
+            ),
+            ({"message": "no", "code": "unsupported_value", "param": "stop[0]"}, "stop"),
+            ({"message": "no", "code": "unsupported_value", "param": "seed, user"}, "seed, user"),
+        ],
+    )
+    def test_names_the_parameter_that_an_endpoint_refuses(
+        self, body: dict[str, str], named: str
+    ) -> None:
+        answer = wire.read_answer(400, json.dumps({"error": body}).encode())
+        assert kind_of(answer) is Finish.REJECTED
+        assert wire.refused_parameters(answer) == named
+        them = "them" if "," in named else "it"
+        assert str(answer.detail).endswith(f"(to leave {them} out: params: {{drop: [{named}]}})")
+
+    def test_names_the_parameter_of_a_validation_error(self) -> None:
+        detail = [{"loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]
+        answer = wire.read_answer(422, json.dumps({"detail": detail}).encode())
+        assert wire.refused_parameters(answer) == "seed"
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"message": "Unknown parameter: 'tools[0].strict'.", "code": "unknown_parameter"},
+            {"message": "no", "code": "unsupported_value", "param": "messages[0].role"},
+            {"message": "no", "code": "unsupported_parameter", "param": "response_format"},
+            {"message": "This is too long", "code": "context_length_exceeded", "param": "messages"},
+        ],
+    )
+    def test_never_advises_to_leave_out_what_was_asked(self, body: dict[str, str]) -> None:
+        answer = wire.read_answer(400, json.dumps({"error": body}).encode())
+        assert kind_of(answer) is Finish.REJECTED
+        assert "drop" not in str(answer.detail)
+        assert wire.refused_parameters(answer) is None
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            Response(text="params: {drop: [seed]})"),
+            Missing(hole=Hole.SERVER, detail="(to leave it out: params: {drop: [seed]})"),
+            Response(text="", finish=Finish.REJECTED),
+        ],
+    )
+    def test_other_answers_refuse_no_parameter(self, answer: Answer) -> None:
+        assert wire.refused_parameters(answer) is None
 
     @pytest.mark.parametrize(
         ("code", "message", "hole"),
@@ -540,14 +602,250 @@ class TestRequestBody:
         sent: dict[str, JsonValue],
     ) -> None:
         before = json.dumps(logged)
-        assert wire.request_body(logged, params) == sent
+        assert wire.request_body(logged, spec(params=params)) == sent
         assert json.dumps(logged) == before
 
 
-def spec(api_base: str | None = None, params: JsonObject | None = None) -> ModelSpec:
+def spec(
+    api_base: str | None = None, params: JsonObject | None = None, prompt: Prompt | None = None
+) -> ModelSpec:
     return ModelSpec(
-        name=ModelName("mini"), model="openai/m", api_base=api_base, params=params or {}
+        name=ModelName("mini"),
+        model="openai/m",
+        api_base=api_base,
+        params=params or {},
+        prompt=prompt,
     )
+
+
+SYSTEM: JsonValue = {"role": "system", "content": "Be kind."}
+DEVELOPER: JsonValue = {"role": "developer", "content": [{"type": "text", "text": "Be brief."}]}
+USER: JsonValue = {"role": "user", "content": "hi {text}"}
+PICTURE: JsonValue = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+
+
+class TestPrompt:
+    def sent(self, prompt: Prompt, *messages: JsonValue) -> JsonValue:
+        logged: dict[str, JsonValue] = {"messages": list(messages), "seed": 1}
+        before = json.dumps(logged)
+        body = wire.request_body(logged, spec(prompt=prompt))
+        assert json.dumps(logged) == before
+        assert body["seed"] == 1
+        return body["messages"]
+
+    def test_without_one_messages_are_sent_as_logged(self) -> None:
+        logged: dict[str, JsonValue] = {"messages": [SYSTEM, USER]}
+        assert wire.request_body(logged, spec())["messages"] is logged["messages"]
+
+    @pytest.mark.parametrize(
+        ("messages", "expected"),
+        [
+            ([SYSTEM, USER], [{"role": "system", "content": "New."}, USER]),
+            ([DEVELOPER, USER], [{"role": "developer", "content": "New."}, USER]),
+            ([SYSTEM, DEVELOPER, USER], [{"role": "system", "content": "New."}, USER]),
+            ([USER], [{"role": "system", "content": "New."}, USER]),
+            ([USER, SYSTEM], [{"role": "system", "content": "New."}, USER, SYSTEM]),
+        ],
+    )
+    def test_system_stands_in_place_of_the_opening(
+        self, messages: list[JsonValue], expected: list[JsonValue]
+    ) -> None:
+        assert self.sent(Prompt(system="New."), *messages) == expected
+
+    @pytest.mark.parametrize(
+        ("messages", "expected"),
+        [
+            ([SYSTEM, USER], [{"role": "system", "content": "Be kind.\n\nMore."}, USER]),
+            (
+                [SYSTEM, DEVELOPER, USER],
+                [
+                    SYSTEM,
+                    {
+                        "role": "developer",
+                        "content": [
+                            {"type": "text", "text": "Be brief."},
+                            {"type": "text", "text": "More."},
+                        ],
+                    },
+                    USER,
+                ],
+            ),
+            ([USER], [{"role": "system", "content": "More."}, USER]),
+            (
+                [{"role": "system", "content": "", "name": "a"}, USER],
+                [{"role": "system", "content": "More.", "name": "a"}, USER],
+            ),
+        ],
+    )
+    def test_append_system_is_added_to_it(
+        self, messages: list[JsonValue], expected: list[JsonValue]
+    ) -> None:
+        assert self.sent(Prompt(append_system="More."), *messages) == expected
+
+    def test_a_template_wraps_the_last_text_of_the_user(self) -> None:
+        later: JsonValue = {"role": "user", "content": "and now?"}
+        result: JsonValue = {"role": "tool", "tool_call_id": "1", "content": "4"}
+        assert self.sent(Prompt(template="<{text}> {x}"), SYSTEM, USER, later, result) == [
+            SYSTEM,
+            USER,
+            {"role": "user", "content": "<and now?> {x}"},
+            result,
+        ]
+
+    def test_a_text_that_holds_the_placeholder_is_not_wrapped_twice(self) -> None:
+        assert self.sent(Prompt(template="<{text}>"), USER) == [
+            {"role": "user", "content": "<hi {text}>"}
+        ]
+
+    def test_of_several_parts_the_last_text_is_wrapped(self) -> None:
+        first: JsonValue = {"type": "text", "text": "a"}
+        last: JsonValue = {"type": "text", "text": "b"}
+        parts: list[JsonValue] = [first, last, PICTURE]
+        sent = self.sent(Prompt(template="<{text}>"), {"role": "user", "content": parts})
+        assert sent == [
+            {"role": "user", "content": [first, {"type": "text", "text": "<b>"}, PICTURE]}
+        ]
+
+    def test_all_at_once(self) -> None:
+        assert self.sent(Prompt(system="New.", template="<{text}>"), SYSTEM, USER) == [
+            {"role": "system", "content": "New."},
+            {"role": "user", "content": "<hi {text}>"},
+        ]
+
+    @pytest.mark.parametrize(
+        ("messages", "expected"),
+        [
+            ([USER], True),
+            ([USER, SYSTEM], True),
+            ([SYSTEM], False),
+            ([], False),
+            ([{"role": "user", "content": [PICTURE]}], False),
+            ([{"role": "user", "content": [PICTURE, {"type": "text", "text": ""}]}], True),
+            ([USER, {"role": "user", "content": None}], False),
+            (None, False),
+        ],
+    )
+    def test_whether_there_is_a_text_to_wrap(self, messages: JsonValue, *, expected: bool) -> None:
+        assert wire.has_user_text(messages) is expected
+
+    @pytest.mark.parametrize("template", ["", "no place", "{text} and {text}", "{ text }"])
+    def test_a_template_has_one_place_for_the_text(self, template: str) -> None:
+        assert "exactly once" in str(wire.template_problem(template))
+
+    def test_a_good_template(self) -> None:
+        assert wire.template_problem("{{ }} {text} {x}") is None
+
+
+class TestReplayable:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "... (litellm_truncated skipped 30 chars. ) and so on",
+            "the beginning [truncated]",
+            "the beginning ...[TRUNCATED]\n",
+            "the beginning... (truncated 1,204 characters)",
+            "the beginning …(truncated)",
+            "the beginning ...(truncated",
+            "the beginning <truncated due to size exceeding limit>",
+        ],
+    )
+    def test_a_text_that_the_log_cut(self, text: str) -> None:
+        assert self.why({"role": "user", "content": text}) == "the log cut its text"
+        assert self.why({"role": "user", "content": [{"type": "text", "text": text}]})
+        assert wire.is_cut(text)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["[REDACTED]", " <redacted> ", "__redacted__", "***REDACTED***", "redacted-by-litellm"],
+    )
+    def test_a_text_that_the_log_left_out(self, text: str) -> None:
+        assert self.why({"role": "system", "content": text}) == "the log left its text out"
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            {"role": "user", "content": "What does [truncated] mean?"},
+            {"role": "user", "content": "Was this cut? ... [truncated] ... go on"},
+            {"role": "user", "content": "Call [REDACTED] at once"},
+            {"role": "user", "content": "redacted"},
+            {"role": "tool", "content": "a long listing\n... [truncated]"},
+            {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f"}}]},
+            {"role": "user", "content": [{"type": "image_url", "image_url": "data:image/png;x"}]},
+            {"role": "user", "content": [{"type": "file", "file": {"file_data": "x"}}]},
+        ],
+    )
+    def test_what_an_application_may_send(self, message: dict[str, JsonValue]) -> None:
+        assert self.why(message) is None
+
+    @pytest.mark.parametrize(
+        ("message", "words"),
+        [
+            ({"role": "tool", "content": "a (litellm_truncated skipped 9 chars)"}, "cut"),
+            (
+                {
+                    "role": "assistant",
+                    "tool_calls": [{"function": {"name": "f", "arguments": "litellm_truncated"}}],
+                },
+                "cut",
+            ),
+            (
+                {
+                    "role": "user",
+                    "content": [{"type": "image_url", "image_url": {"url": "[truncated]"}}],
+                },
+                "cut",
+            ),
+            (
+                {"role": "user", "content": [{"type": "file", "file": {"file_id": "f-1"}}]},
+                "a file that the provider keeps",
+            ),
+            (
+                {"role": "user", "content": [{"type": "input_image", "file_id": "f-1"}]},
+                "a file that the provider keeps",
+            ),
+            ({"role": "user", "content": {"key": "a", "iv": "b", "data": "c"}}, "encrypted"),
+            ({"role": "user", "encrypted_content": "gAAA"}, "encrypted"),
+            ("[REDACTED]", "left its text out"),
+        ],
+    )
+    def test_messages_that_cannot_be_sent_again(self, message: JsonValue, words: str) -> None:
+        assert words in str(self.why(message))
+
+    @pytest.mark.parametrize(
+        ("request_", "words"),
+        [
+            ({"messages": None}, "left its text out"),
+            ({"messages": []}, "left its text out"),
+            ({"messages": {}}, "left its text out"),
+            ({"messages": "<redacted>"}, "left its text out"),
+            ({"messages": {"ciphertext": "x"}}, "encrypted"),
+            ({"key": "a", "iv": "b", "data": "c"}, "encrypted"),
+            ({"messages": [USER], "previous_response_id": "r-1"}, "the provider keeps"),
+            ({"messages": [USER], "conversation": {"id": "c-1"}}, "the provider keeps"),
+            ({"messages": [USER], "tools": "[truncated]"}, "tools or its schema"),
+            ({"messages": [USER], "tools": ["litellm_truncated"]}, "tools or its schema"),
+            ({"messages": [USER], "response_format": {"a": "litellm_truncated"}}, "its schema"),
+            ({"messages": [USER], "tool_choice": "required"}, "tools or its schema"),
+        ],
+    )
+    def test_requests_that_cannot_be_sent_again(
+        self, request_: dict[str, JsonValue], words: str
+    ) -> None:
+        assert words in str(wire.why_unreplayable(request_))
+
+    def test_an_answer_that_calls_tools_was_given_to_a_request_with_some(self) -> None:
+        calling = Response(text="", tool_calls=(ToolCall(name="f", arguments="{}"),))
+        bare: dict[str, JsonValue] = {"messages": [USER]}
+        assert wire.why_unreplayable(bare, calling) == "the log left out its tools or its schema"
+        assert wire.why_unreplayable({**bare, "tools": [{"type": "function"}]}, calling) is None
+        assert wire.why_unreplayable({**bare, "functions": [{"name": "f"}]}, calling) is None
+        assert wire.why_unreplayable(bare, Response(text="hi")) is None
+        assert wire.why_unreplayable({**bare, "tool_choice": "none"}) is None
+        assert wire.why_unreplayable({**bare, "tool_choice": "auto"}) is not None
+        assert wire.why_unreplayable({**bare, "tool_choice": "auto", "tools": []}) is None
+
+    def why(self, message: JsonValue) -> str | None:
+        return wire.why_unreplayable({"messages": [SYSTEM, message]})
 
 
 class TestEndpoints:
@@ -594,6 +892,11 @@ class TestEndpoints:
             ({"stream": True}, "params.stream cannot be set"),
             ({"messages": []}, "params.messages cannot be set"),
             ({"n": 2}, "params.n cannot be set"),
+            ({"tools": []}, "params.tools cannot be set"),
+            ({"seed": None}, r"params.seed is null; .* name it: drop: \[seed\]"),
+            ({"drop": ["tools"]}, "params.drop names 'tools': without it .* fails it"),
+            ({"drop": ["messages"]}, "params.drop names 'messages'"),
+            ({"drop": ["seed", "response_format"]}, "params.drop names 'response_format'"),
         ],
     )
     def test_refuses_parameters_that_cannot_be_set(

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from parity_eval import figures, findings
-from parity_eval.reporters.html.views import ledger_totals, task_views
+from parity_eval.reporters.html.views import task_views
 from parity_eval.reporters.html.words import sentence_groups
 from parity_eval.summary import PairView, RunSummary
 
@@ -35,7 +35,7 @@ class Html:
             run=summary,
             tasks=task_views(summary, pairs),
             groups=sentence_groups(summary),
-            ledger=ledger_totals(summary.ledger),
+            ledger=findings.ledger(summary),
             n_moved=sum(arm.is_route for task in summary.tasks for arm in task.arms),
             css=css,
             script=script,

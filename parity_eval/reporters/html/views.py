@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
 from markupsafe import Markup, escape
 
@@ -11,7 +10,7 @@ from parity_eval.findings import Agreed, Gate, MustPass
 from parity_eval.records import Score, Unscored
 from parity_eval.reporters.html.charts import Chart, Whisker, chart, reach, whisker
 from parity_eval.reporters.html.words import anchor
-from parity_eval.summary import ArmSummary, LedgerLine, PairView, RunSummary, TaskSummary
+from parity_eval.summary import ArmSummary, PairView, RunSummary, TaskSummary
 
 _PAIR_TEXT_LIMIT = 4_000
 """Characters of a request or an answer."""
@@ -71,18 +70,6 @@ class TaskView:
     arms: tuple[ArmView, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerTotal:
-    """What one purpose cost in all tasks."""
-
-    purpose: str
-    calls: int
-    paid_calls: int
-    input_tokens: int
-    output_tokens: int
-    usd: float
-
-
 def task_views(summary: RunSummary, pairs: tuple[PairView, ...]) -> tuple[TaskView, ...]:
     """Return the tasks in their order, with charts and those failing pairs that fit."""
     failures: dict[tuple[str, str], list[PairView]] = {}
@@ -116,26 +103,6 @@ def task_views(summary: RunSummary, pairs: tuple[PairView, ...]) -> tuple[TaskVi
             arms=tuple(view(task, i, j) for j in range(len(task.arms))),
         )
         for i, task in enumerate(summary.tasks)
-    )
-
-
-def ledger_totals(ledger: tuple[LedgerLine, ...]) -> tuple[LedgerTotal, ...]:
-    """Return one total for each purpose."""
-    lines = sorted(ledger, key=lambda line: line.purpose)
-    return tuple(
-        _total(purpose.value.replace("_", " "), tuple(group))
-        for purpose, group in groupby(lines, key=lambda line: line.purpose)
-    )
-
-
-def _total(purpose: str, lines: tuple[LedgerLine, ...]) -> LedgerTotal:
-    return LedgerTotal(
-        purpose=purpose,
-        calls=sum(line.calls for line in lines),
-        paid_calls=sum(line.paid_calls for line in lines),
-        input_tokens=sum(line.input_tokens for line in lines),
-        output_tokens=sum(line.output_tokens for line in lines),
-        usd=sum(line.usd for line in lines),
     )
 
 

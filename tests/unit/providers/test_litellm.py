@@ -176,7 +176,7 @@ def test_a_log_cannot_control_litellm(name: str) -> None:
         text="",
         finish=Finish.REJECTED,
         detail=f"unsupported_parameter: {ANTHROPIC}: does not take {name!r} "
-        "(to leave a parameter out: params: {drop: [NAME]})",
+        f"(to leave it out: params: {{drop: [{name}]}})",
     )
 
 
@@ -188,7 +188,7 @@ def test_what_litellm_itself_refuses_is_a_rejection_at_no_cost() -> None:
     assert answer.finish is Finish.REJECTED
     assert str(answer.detail).startswith("unsupported_parameter: openai/gpt-5: ")
     assert "temperature" in str(answer.detail)
-    assert str(answer.detail).endswith("(to leave a parameter out: params: {drop: [NAME]})")
+    assert str(answer.detail).endswith("(to leave it out: params: {drop: [temperature]})")
     assert "litellm" not in str(answer.detail)
 
 
@@ -348,14 +348,14 @@ def test_gives_up_when_the_time_is_over() -> None:
     assert found.hole is Hole.TIMEOUT
 
 
-def test_content_in_parts_is_beyond_litellm_and_said_so() -> None:
+def test_content_in_parts_is_read_although_litellm_cannot() -> None:
     with (
         serving(lambda *_: {"content": [{"type": "text", "text": "hi"}]}) as server,
         pytest.warns(UserWarning, match="Pydantic serializer"),
     ):
         (found,) = run(spec(server.base_url), call())
     assert isinstance(found, Response)
-    assert found.finish is Finish.INVALID
+    assert (found.text, found.finish) == ("hi", Finish.STOP)
 
 
 class TestCheck:
@@ -442,3 +442,15 @@ def test_refuses_the_versions_that_steal_credentials_before_it_imports_them(foun
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.startswith(f"ConfigError litellm {found} steals credentials")
+
+
+def test_a_developer_is_one_for_openai_and_the_system_for_others() -> None:
+    asked: list[JsonValue] = [
+        {"role": "developer", "content": "Be brief."},
+        {"role": "user", "content": "hi"},
+    ]
+    with serving() as server:
+        run(spec(server.base_url), call("hi", messages=asked))
+        run(spec(server.base_url, "deepseek/m"), call("hi", messages=asked))
+        roles = [seen.body["messages"][0]["role"] for seen in server.seen]
+    assert roles == ["developer", "system"]

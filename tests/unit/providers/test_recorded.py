@@ -114,7 +114,7 @@ def test_numbers_may_be_ids(tmp_path: Path) -> None:
             Finish.REFUSED,
         ),
         ({"message": "Internal error occurred.", "type": "provider_error"}, Hole.SERVER),
-        ({"message": "Invalid JSON payload received. Unknown name"}, Finish.REJECTED),
+        ({"message": "Invalid JSON payload received."}, Finish.REJECTED),
     ],
 )
 def test_recorded_errors_are_answers_or_holes(

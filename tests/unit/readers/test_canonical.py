@@ -88,7 +88,7 @@ def test_an_answer_that_is_no_chat_completion_is_kept_as_invalid(tmp_path: Path)
         ("{}", "no object `request`; the line has: nothing"),
         ({"id": "1", "prompt": "x"}, "no object `request`; the line has: id, prompt"),
         (
-            {"id": "1", "request": {"messages": []}},
+            {"id": "1", "request": {"prompt": "hi"}},
             "`request.messages` must be a list with at least one message",
         ),
         (
@@ -141,3 +141,44 @@ def test_a_damaged_line_does_not_stop_the_others(tmp_path: Path) -> None:
 )
 def test_times_become_utc(value: JsonValue, time: str | None) -> None:
     assert utc_time(value) == time
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "[REDACTED]",
+        {"model": "big", "messages": None},
+        {"model": "big", "messages": []},
+        {"model": "big", "messages": [{"role": "user", "content": "redacted-by-litellm"}]},
+        {"model": "big", "messages": [{"role": "user", "content": "first [truncated]"}]},
+        {"key": "a", "iv": "b", "data": "c"},
+        {**ASKED, "previous_response_id": "resp_1"},
+    ],
+)
+def test_a_request_that_the_log_does_not_hold_whole_is_kept_as_such(
+    tmp_path: Path, request_: object
+) -> None:
+    found = entry(tmp_path, {"request": request_, "task": "triage"})
+    assert found.unreplayable
+    assert (found.request.id, found.task) == ("1", "triage")
+    assert found.response is not None
+
+
+def test_a_request_that_it_holds_is_whole(tmp_path: Path) -> None:
+    assert entry(tmp_path, {}).unreplayable is None
+
+
+def test_a_text_that_is_no_request_is_no_line_of_this_format(tmp_path: Path) -> None:
+    assert reason(tmp_path, {"id": "1", "request": "hi"}).startswith("no object `request`")
+
+
+def test_a_call_of_tools_without_tools_was_not_logged_whole(tmp_path: Path) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    given = {"choices": [{"message": {"content": None, "tool_calls": [call]}}]}
+    assert "tools" in str(entry(tmp_path, {"response": given}).unreplayable)
+
+
+def test_an_answer_that_the_log_cut_is_none(tmp_path: Path) -> None:
+    text = "hello ... (litellm_truncated skipped 30 chars. ) bye"
+    given = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
+    assert entry(tmp_path, {"response": given}).response is None

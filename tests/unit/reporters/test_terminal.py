@@ -104,7 +104,14 @@ def test_the_closing_lines() -> None:
     ]
     assert lines[5] == "168 log lines of 5790 belong to no task of the study."
     assert lines[6].startswith("Moving 1 task saves an estimated $8.25 of the $32.63 (25.3%)")
-    assert lines[7:] == ["This run spent $3.98 (limit $4.00).", "report: r/report.html"]
+    assert lines[7:] == [
+        "This run spent $3.98 (limit $4.00).",
+        (
+            "Of that: candidate $1.28 (2,226 answers); judge $1.24 (564 answers); "
+            "$1.46 for calls that gave no answer."
+        ),
+        "report: r/report.html",
+    ]
 
 
 def test_a_complete_run_says_nothing_of_resuming() -> None:
