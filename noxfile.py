@@ -43,7 +43,15 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests that need neither torch nor minutes of simulation."""
     session.install(".", *group("tests"))
-    session.run("pytest", "-n", "2", "-m", "not embeddings", *session.posargs)
+    chosen = "not embeddings and not replay"
+    session.run("pytest", "-n", "2", "--dist", "worksteal", "-m", chosen, *session.posargs)
+
+
+@nox.session
+def replay(session: nox.Session) -> None:
+    """Whole runs through faults, kills, batches and exports."""
+    session.install(".", *group("tests"))
+    session.run("pytest", "-n", "2", "--dist", "worksteal", "-m", "replay", *session.posargs)
 
 
 @nox.session(venv_backend="virtualenv")

@@ -11,6 +11,8 @@ import pytest
 import server
 from batch_server import serving
 
+pytestmark = pytest.mark.replay
+
 PRICE = "{input: 1000, output: 1000}"
 
 

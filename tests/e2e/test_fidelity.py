@@ -7,6 +7,8 @@ import cli
 import pytest
 import server
 
+pytestmark = pytest.mark.replay
+
 PRICE = "{input: 1000, output: 1000}"
 TRANSPORTS = ("direct", "litellm")
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]

@@ -31,6 +31,8 @@ from parity_eval.records import (
 )
 from parity_eval.replay import Replay, ReplaySettings, call_key
 
+pytestmark = pytest.mark.replay
+
 PRICE = "{input: 1000, output: 1000}"
 FAULTS: dict[server.Fault, float] = {
     "rate_limit": 0.10,

@@ -8,6 +8,8 @@ import cli
 import pytest
 import server
 
+pytestmark = pytest.mark.replay
+
 PRICE = "{input: 1000, output: 1000}"
 
 GUARD = """

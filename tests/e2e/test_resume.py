@@ -13,6 +13,8 @@ import server
 
 from parity_eval.frames import frame, is_whole, unframe
 
+pytestmark = pytest.mark.replay
+
 PRICE = "{input: 1000, output: 1000}"
 
 
