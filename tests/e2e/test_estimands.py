@@ -142,6 +142,39 @@ def test_a_live_candidate_is_rated_by_a_judge(tmp_path: Path) -> None:
     assert "as judged by wise, not calibrated by human labels" in arm["qualifications"]
 
 
+def test_a_judge_that_cannot_be_read_rejects_nobody(tmp_path: Path) -> None:
+    """It judges the placebos well, and says nothing usable of the candidate."""
+    rows = [
+        cli.entry(i, metadata={"kind": "support_reply"}, response=cli.completion(f"Reply {i}."))
+        for i in range(120)
+    ]
+    cli.write_lines(tmp_path / "log.jsonl", rows)
+
+    def replies(model: str, item: str) -> str:
+        if model != "wise":
+            return f"Another answer to {item.split()[1].rstrip(':')}"
+        if "Another answer" in item:
+            return "I would rather not choose."
+        own = f"Reply {int(item.split('Ticket ')[1][:4])}."
+        is_first = item.index(own) < max(item.rindex("Reply "), item.index(own) + 1)
+        return json.dumps({"reason": "as asked", "winner": "first" if is_first else "second"})
+
+    with server.serving(replies) as upstream:
+        live = f"api_base: '{upstream.base_url}', price: {{input: 1, output: 1}}"
+        write(
+            tmp_path,
+            "version: 1\nname: study\nlog: {path: log.jsonl}\nbaseline: {model: big}\n"
+            f"candidates: [{{name: tape, model: openai/good, {live}}}]\n"
+            f"judge: {{name: wise, model: openai/wise, {live}}}\nbudget: {{usd: 1000}}\n"
+            "tasks: {triage: {parity: judge, estimand: parity, bar: 0.8}}\n",
+        )
+        found = decided(tmp_path)
+    assert found["status"] in ("futile", "inconclusive")
+    (arm,) = task_of(tmp_path)["arms"]
+    said = f"{found['n']} pairs that could not be scored counted against the candidate"
+    assert said in arm["qualifications"]
+
+
 class TestTargetLog:
     def test_a_bar_that_only_a_census_can_show(self, tmp_path: Path) -> None:
         cli.log(tmp_path, 60)

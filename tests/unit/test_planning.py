@@ -94,3 +94,15 @@ class TestWorstCase:
         assert self.usd(given, judge, n=60) == pytest.approx(
             (50 * 2 * 4 + 10 * 2 * 1) * question, rel=1e-4
         )
+
+    def test_a_rating_is_asked_for_once_for_each_answer_and_the_baselines(self) -> None:
+        judge = model("judge", (1.0, 1000.0), is_live=True)
+        given = replace(study(model("small")), judge=JudgeSpec(spec=judge))
+        question = (55 + 3 + 16_000 + 4_000 + 1_024 * 1000.0) / 1e6
+        rated = replace(
+            design([unit("r0"), unit("r1")], estimand("quality", 0.05)),
+            scorers=(ScorerSpec(key="rating", scorer="rating"),),
+        )
+        # Per request: the candidate's answer, the baseline's, and three placebos.
+        found = worst_case_usd(given, [rated], {judge.name: judge})
+        assert found == pytest.approx(2 * 5 * question)
