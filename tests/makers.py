@@ -29,6 +29,7 @@ from parity_eval.records import (
     ModelSpec,
     Observation,
     Pair,
+    PassedOver,
     Price,
     Reading,
     Request,
@@ -51,7 +52,7 @@ from parity_eval.study import (
     TestSpec,
 )
 
-Outcomes = Sequence[float | Observation | Missing | None]
+Outcomes = Sequence[float | Observation | PassedOver | Missing | None]
 
 
 def request(request_id: str, text: str | None = None, **body: JsonValue) -> Request:
@@ -332,7 +333,7 @@ class Table:
         table.outcomes = {arm: given[:n] for arm, given in self.outcomes.items()}
         return table
 
-    def _observation(self, arm: Arm, position: int) -> Observation | Missing | None:
+    def _observation(self, arm: Arm, position: int) -> Observation | PassedOver | Missing | None:
         given = self.outcomes[arm][position]
         return seen(given) if isinstance(given, float) else given
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from makers import Table, arm, estimand, only, paired, parts, reading, seen
+from makers import Outcomes, Table, arm, estimand, only, paired, parts, reading, seen
 
 from parity_eval.armtest import ArmPlan
 from parity_eval.certifier import Certifier
@@ -17,6 +17,7 @@ from parity_eval.records import (
     Hole,
     Missing,
     Observation,
+    PassedOver,
     RequestId,
     Status,
 )
@@ -523,6 +524,18 @@ class TestPassedOver:
         outcomes = ([None] + [PASS] * 19) * 5
         assert brief(only(outcomes, min_n=95, max_excluded=0.05)) == ("certified", 95)
         assert brief(only(outcomes, min_n=95, max_excluded=0.049)) == ("inconclusive", 95)
+
+    def test_too_many_of_a_slice_certify_nothing(self) -> None:
+        """Of all requests 4% are passed over; of the slice two in three."""
+        lost = PassedOver(slices=frozenset({"vip"}))
+        vip: Outcomes = [lost, lost, seen(PASS, vip=PASS)]
+        outcomes: Outcomes = [seen(PASS), *vip, *[seen(PASS)] * 46] * 10
+        gates = {"vip": estimand("parity", 0.1)}
+        found = Table({A: outcomes}, gates=gates).decisions()[A]
+        assert brief(found) == ("inconclusive", 480)
+        assert found.reason.endswith(
+            "20 of 30 baseline answers of gate 'vip' were unusable, more than max_excluded allows"
+        )
 
 
 class TestFamily:
