@@ -24,6 +24,7 @@ from parity_eval.records import (
     RequestId,
     Status,
 )
+from parity_eval.served import Witness
 from parity_eval.stats.bounds import bound
 from parity_eval.stats.control_variate import Subsample, SubsampleState
 from parity_eval.stats.finite_log import mean_log_design, parity_log_design
@@ -168,8 +169,7 @@ class ArmTest:
             )
             for part in plan.parts
         ]
-        self._served: str | None = None
-        """Model that answered the arm's first request."""
+        self._witness = Witness()
         self._why_ended: str | None = None
         self._stopped: tuple[Stop, _Part] | None = None
         self._shown: tuple[object, PathPoint] | None = None
@@ -202,8 +202,12 @@ class ArmTest:
         if isinstance(observation, Missing):
             self.hole = observation
             return
-        if isinstance(observation, Observation) and self._is_of_another_model(observation.served):
-            return
+        if isinstance(observation, Observation):
+            change = self._witness.see(observation.served)
+            if change is not None:
+                request = self.position + 1
+                self._why_ended = f"{change} from request {request} on; an arm tests one model"
+                return
         self.position += 1
         if observation is None or isinstance(observation, PassedOver):
             names = frozenset[str]() if observation is None else observation.slices
@@ -284,17 +288,6 @@ class ArmTest:
             if with_path
             else (),
         )
-
-    def _is_of_another_model(self, served: str | None) -> bool:
-        """Whether a request was answered by another model than the first; that ends the arm."""
-        if served is None or self._served in (None, served):
-            self._served = self._served or served
-            return False
-        self._why_ended = (
-            f"the endpoint served {self._served} at first and {served} from request "
-            f"{self.position + 1} on; an arm tests one model"
-        )
-        return True
 
     def _log_e(self, *, running: bool) -> float:
         """Return the evidence of all that a certificate claims: the weakest part's."""

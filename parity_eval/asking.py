@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from parity_eval import parity
+from parity_eval.outcomes import is_of_request
 from parity_eval.parity import Ruled
 from parity_eval.records import (
     Answer,
@@ -18,15 +19,13 @@ from parity_eval.records import (
     Request,
     RequestId,
     Response,
+    Served,
     TaskName,
     Unit,
     Verdict,
 )
 from parity_eval.replay import Replay, call_key
 from parity_eval.study import Study
-
-# The run was stopped, not the provider: whatever the study says about holes, this is none.
-_OUR_DOING = frozenset({Hole.BUDGET, Hole.INTERRUPTED, Hole.UNSUPPORTED})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,26 +44,57 @@ class Asking:
         self, request: Request, spec: ModelSpec, purpose: Purpose, task: TaskName, sample: int = 0
     ) -> Answer:
         """Get one answer through the ledger."""
-        return await self.replay.answer(
-            Call(
-                key=call_key(request, spec, sample),
-                request=request,
-                spec=self.study.billed(spec),
-                purpose=purpose,
-                task=task,
-                sample=sample,
-            )
+        return await self.replay.answer(self.call(request, spec, purpose, task, sample))
+
+    def call(
+        self, request: Request, spec: ModelSpec, purpose: Purpose, task: TaskName, sample: int = 0
+    ) -> Call:
+        """Return what `ask` asks for."""
+        has_other_price = spec.name in self.study.run.batch.prices
+        return Call(
+            key=call_key(request, spec, sample),
+            request=request,
+            spec=self.study.billed(spec) if has_other_price else spec,
+            purpose=purpose,
+            task=task,
+            sample=sample,
         )
 
-    def judge(self, task: TaskName, purpose: Purpose) -> Callable[[Request], Awaitable[Answer]]:
-        """Return what asks the judge of the study a question, on a task's account."""
+    def judge(
+        self, task: TaskName, purpose: Purpose, heard: list[Served] | None = None
+    ) -> Callable[[Request], Awaitable[Answer]]:
+        """Return what asks the judge of the study a question, on a task's account.
+
+        Args:
+            task: The task.
+            purpose: What for.
+            heard: Is told what gave each answer.
+        """
 
         async def ask(question: Request) -> Answer:
             if self.study.judge is None:
                 return Missing(hole=Hole.UNKNOWN_MODEL, detail="the study names no judge")
-            return await self.ask(question, self.study.judge.spec, purpose, task)
+            answer = await self.ask(question, self.study.judge.spec, purpose, task)
+            if heard is not None:
+                heard.extend(self.served(self.study.judge.spec, answer))
+            return answer
 
         return ask
+
+    def served(self, spec: ModelSpec, answer: Answer) -> tuple[Served, ...]:
+        """Return what gave an answer; nothing where a recording may hold several models' by right.
+
+        Args:
+            spec: Who was asked.
+            answer: What came back.
+        """
+        is_mixed = spec.is_recorded and self.study.run.recordings == "whole"
+        if is_mixed or isinstance(answer, Missing):
+            return ()
+        if answer.model_served is None and answer.fingerprint is None:
+            return ()
+        found = Served(who=spec.name, model=answer.model_served, fingerprint=answer.fingerprint)
+        return (found,)
 
     async def baseline(self, unit: Unit, task: TaskName) -> Answer:
         """Return the baseline's answer: the logged one, or a fresh one where it is replayed."""
@@ -84,14 +114,13 @@ class Asking:
 
     def counts(self, missing: Missing) -> bool:
         """Whether the study counts this hole against the candidate instead of waiting for it."""
-        return self.study.run.missing == "fail" and missing.hole not in _OUR_DOING
+        return self.study.run.missing == "fail" and is_of_request(missing)
 
     async def verdict(
         self, pair: Pair, task: TaskName, rule: Ruled | None = None
     ) -> Verdict | Missing:
         """Hold a pair against the rule of a task, or against another."""
-        ruled = rule or self.ruled[task]
-        return await parity.judge_pair(pair, ruled, self.judge(task, Purpose.JUDGE))
+        return await self._judged(pair, rule or self.ruled[task], task, Purpose.JUDGE)
 
     async def rate(
         self,
@@ -110,7 +139,7 @@ class Asking:
             baseline_name=ModelName("reference"),
             candidate_name=name,
         )
-        return await parity.judge_pair(pair, self.ruled[task], self.judge(task, purpose))
+        return await self._judged(pair, self.ruled[task], task, purpose)
 
     async def rated_baseline(
         self, task: TaskName, unit: Unit, baseline: Response
@@ -135,9 +164,19 @@ class Asking:
         if isinstance(answer, Missing):
             return answer
         pair = self.pair(unit, baseline, answer, second.name)
-        return await parity.judge_pair(
-            pair, self.ruled[task], self.judge(task, Purpose.NOISE_FLOOR)
-        )
+        found = await self._judged(pair, self.ruled[task], task, Purpose.NOISE_FLOOR)
+        if isinstance(found, Missing):
+            return found
+        return replace(found, served=(*self.served(second, answer), *found.served))
+
+    async def _judged(
+        self, pair: Pair, ruled: Ruled, task: TaskName, purpose: Purpose
+    ) -> Verdict | Missing:
+        heard: list[Served] = []
+        found = await parity.judge_pair(pair, ruled, self.judge(task, purpose, heard))
+        if isinstance(found, Missing) or not heard:
+            return found
+        return replace(found, served=tuple(heard))
 
     async def _once(
         self,

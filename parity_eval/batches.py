@@ -43,6 +43,8 @@ class BatchLog:
     """The file; None: nothing is kept."""
     _batches: dict[str, Batch] = field(default_factory=dict, init=False)
     _holders: dict[tuple[ModelName, str], str] = field(default_factory=dict, init=False)
+    _lost: set[tuple[ModelName, str]] = field(default_factory=set, init=False)
+    """Calls that were sent with a batch which is lost."""
 
     @classmethod
     def load(cls, folder: Path) -> "BatchLog":
@@ -66,6 +68,10 @@ class BatchLog:
         """Return the batch that a call was last sent with."""
         name = self._holders.get((model, key))
         return None if name is None else self._batches[name]
+
+    def was_sent(self, model: ModelName, key: str) -> bool:
+        """Whether a call was ever sent, or may have been."""
+        return (model, key) in self._holders or (model, key) in self._lost
 
     def ids(self) -> frozenset[str]:
         """Return what endpoints call the batches that were sent."""
@@ -93,9 +99,15 @@ class BatchLog:
         self._write({"kind": "submitted", "name": name, "id": batch_id})
         return self._batches[name]
 
-    def dropped(self, name: str, why: str) -> None:
-        """Note that a batch was never sent, or is lost: its calls may be sent again."""
-        self._write({"kind": "dropped", "name": name, "why": why})
+    def dropped(self, name: str, why: str, *, was_sent: bool = False) -> None:
+        """Note that a batch was never sent, or is lost: its calls may be sent again.
+
+        Args:
+            name: Our own name for it.
+            why: For whoever reads the file.
+            was_sent: Whether it may be billed.
+        """
+        self._write({"kind": "dropped", "name": name, "why": why, "was_sent": was_sent})
 
     def _take(self, record: dict[str, Any]) -> None:
         name = str(record["name"])
@@ -114,6 +126,8 @@ class BatchLog:
             case "dropped":
                 batch = self._batches[name]
                 for key in batch.keys:
+                    if record.get("was_sent"):
+                        self._lost.add((batch.model, key))
                     if self._holders.get((batch.model, key)) == name:
                         del self._holders[batch.model, key]
 

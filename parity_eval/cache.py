@@ -6,13 +6,14 @@ Format version 1.
 """
 
 import fcntl
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Protocol, Self
+from typing import Annotated, Any, Protocol, Self
 
 import msgspec
 import numpy as np
@@ -20,15 +21,14 @@ import numpy as np
 from parity_eval import codec
 from parity_eval.errors import InputError
 from parity_eval.frames import drop_torn_line, frame, is_whole, not_written
-from parity_eval.records import Call, Finish, Response
+from parity_eval.outcomes import is_kept
+from parity_eval.records import Call, Response
+from parity_eval.syncing import Syncing
 from parity_eval.wire import request_body
 
 VERSION = 1
 ANSWERS = "answers.jsonl"
 
-_KEPT = frozenset({Finish.STOP, Finish.LENGTH, Finish.TOOL_CALLS, Finish.REFUSED})
-"""What a model said. What an endpoint said in its place may be otherwise next time."""
-_SYNC_SECONDS = 1.0
 _MOST_RECENT = 100_000
 DAY_S = 86_400
 
@@ -107,7 +107,7 @@ class SharedAnswers:
         self._fd = -1
         self._index = _Index()
         self._indexed = 0
-        self._synced_at = 0.0
+        self._syncing: Any = None
 
     def __enter__(self) -> Self:
         """Open the file and find out what is there.
@@ -126,14 +126,14 @@ class SharedAnswers:
         except InputError:
             os.close(self._fd)
             raise
-        self._synced_at = self._clock()
+        # What is lost here is in the journal of the run that paid for it.
+        self._syncing = Syncing(self._fd, every=math.inf, clock=self._clock)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Make everything durable."""
-        # A disk that is full has been told by `put` already.
         with suppress(OSError):
-            os.fsync(self._fd)
+            self._syncing.close()
         os.close(self._fd)
 
     def get(self, key: str) -> Cached | None:
@@ -165,14 +165,14 @@ class SharedAnswers:
             IncompleteError: the disk is full; what was kept before stays readable.
             InputError: the file cannot be written.
         """
-        if response.finish not in _KEPT:
+        if not is_kept(response):
             return
         entry = {
             "key": key,
             "run_id": self._settings.run_id,
             "at": int(self._clock()),
             "usd": usd,
-            "response": response,
+            "response": codec.sparse(response),
         }
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX)
@@ -180,7 +180,7 @@ class SharedAnswers:
                 self._append(key, frame(entry))
             finally:
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
-            self._sync()
+            self._syncing.wrote()
         except OSError as error:
             raise not_written(self.path, error) from error
 
@@ -209,7 +209,7 @@ class SharedAnswers:
     def _append(self, key: str, line: bytes) -> None:
         size = os.fstat(self._fd).st_size
         head = b"" if size else frame({"kind": "answers", "version": VERSION})
-        if size and os.pread(self._fd, 1, size - 1) != b"\n":
+        if size > self._indexed and os.pread(self._fd, 1, size - 1) != b"\n":
             # Whoever wrote that was killed: the lock is ours.
             drop_torn_line(self.path)
             size = os.fstat(self._fd).st_size
@@ -223,13 +223,6 @@ class SharedAnswers:
         if self._indexed == size:  # nobody else has written since
             self._index.add(key, size + len(head))
             self._indexed = size + len(text)
-
-    def _sync(self) -> None:
-        # What is lost here is in the journal of the run that paid for it.
-        now = self._clock()
-        if now - self._synced_at >= _SYNC_SECONDS:
-            os.fsync(self._fd)
-            self._synced_at = now
 
     def _catch_up(self) -> None:
         """Index what was written since; the last line may still be on its way."""

@@ -24,9 +24,11 @@ def encode(value: object) -> bytes:
     Raises:
         ParityError: a number that is not finite; JSON has no word for it.
     """
-    data = msgspec.to_builtins(value)
-    _refuse_non_finite(data)
-    return _ENCODER.encode(data)
+    data = _ENCODER.encode(value)
+    # msgspec writes NaN and infinities as null without a word.
+    if b"null" in data:
+        _refuse_non_finite(msgspec.to_builtins(value))
+    return data
 
 
 def decode(data: bytes, kind: type[T], where: str) -> T:
@@ -67,19 +69,36 @@ def builtins(value: object) -> dict[str, Any]:
     return plain
 
 
+def sparse(record: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+    """Return a record as a dictionary, for storing: without what is not there.
+
+    Args:
+        record: A dataclass. Fields are left out that are null, zero or empty by default, and are
+            so here; reading gives the same record again.
+    """
+    kept = {}
+    for name, field in record.__dataclass_fields__.items():
+        value = getattr(record, name)
+        if field.default or value != field.default:
+            kept[name] = sparse(value) if hasattr(value, "__dataclass_fields__") else value
+    return kept
+
+
 def pretty(value: object) -> str:
     """Return sorted, indented JSON with a final newline, byte-stable for equal values."""
     return msgspec.json.format(encode(value), indent=2).decode() + "\n"
 
 
 def _refuse_non_finite(data: object) -> None:
-    # msgspec writes NaN and infinities as null without a word.
-    stack = [data]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, float) and not math.isfinite(item):
-            raise ParityError(f"{item} cannot be written as JSON")
-        if isinstance(item, dict):
-            stack.extend(item.values())
-        elif isinstance(item, (list, tuple)):
-            stack.extend(item)
+    """Look through plain values, level by level; this is done to every record with a null."""
+    found: list[Any] = [(data,)]
+    for values in found:  # which grows meanwhile
+        for value in values:
+            kind = type(value)
+            if kind is float:
+                if not math.isfinite(value):
+                    raise ParityError(f"{value} cannot be written as JSON")
+            elif kind is dict:
+                found.append(value.values())
+            elif kind is list or kind is tuple:
+                found.append(value)

@@ -21,6 +21,7 @@ from parity_eval.records import (
     Reading,
     RequestId,
     Response,
+    Served,
     TaskName,
     Unit,
     Unscored,
@@ -60,6 +61,8 @@ class Found:
     """Whether a human's verdict entered."""
     gates: Mapping[str, Reading] = field(default_factory=dict)
     """By name, the gates that the request says something about."""
+    served: tuple[Served, ...] = ()
+    """What gave the answers that it rests on beside the pair's and those of `verdict`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -191,14 +194,17 @@ class Comparison:
             chance = design.subsample.chances[int(own or 0)]
         is_drawn = chance == 1 or self._coin(case.arm, case.unit.request.id) < chance
         second = None
+        served: tuple[Served, ...] = ()
         if is_drawn:
             floor = await self.asking.floor(case.arm.task, case.unit, case.baseline)
             if isinstance(floor, Missing):
                 if not self.asking.counts(floor):
                     return floor
-            elif floor.at_parity or not any(isinstance(s, Unscored) for s in floor.scores):
-                # What the judge cannot read must not make the floor look low.
-                second = floor.value
+            else:
+                served = floor.served
+                if floor.at_parity or not any(isinstance(s, Unscored) for s in floor.scores):
+                    # What the judge cannot read must not make the floor look low.
+                    second = floor.value
         is_unread = verdict is not None and _is_unreadable(verdict)
         reading, own_floor = observations.of_floor(
             None if is_unread else own, second, chance=chance, is_drawn=is_drawn
@@ -210,6 +216,7 @@ class Comparison:
             is_hole=own is None,
             is_unread=is_unread,
             floor=own_floor,
+            served=served,
         )
 
     async def _find_quality(self, case: Case) -> Found | Missing:
@@ -244,7 +251,12 @@ class Comparison:
             other = parity.quality(self.asking.ruled[task], base)
         found = self._of_qualities(case, own, other, rated if isinstance(rated, Verdict) else None)
         is_unread = own is None and isinstance(rated, Verdict)
-        return replace(found, is_hole=found.is_hole and not is_unread, is_unread=is_unread)
+        return replace(
+            found,
+            is_hole=found.is_hole and not is_unread,
+            is_unread=is_unread,
+            served=base.served if isinstance(base, Verdict) else (),
+        )
 
     def _of_qualities(
         self, case: Case, own: float | None, other: float | None, verdict: Verdict | None

@@ -113,6 +113,8 @@ def fidelity_notes(study: Study, designs: Sequence[TaskDesign]) -> tuple[str, ..
             requests = [unit.request for unit in sample.units[: study.test.max_samples]]
             found = (fidelity.shortfall(spec, task, requests) for spec in study.candidates)
             notes += [str(lack) for lack in found if lack is not None]
+            omitted = (fidelity.omission(spec, task, requests) for spec in study.candidates)
+            notes += [str(omission) for omission in omitted if omission is not None]
     return tuple(notes)
 
 

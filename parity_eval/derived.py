@@ -1,8 +1,15 @@
 """The journal as DuckDB tables, for queries. Derived: it may be deleted at any time."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import msgspec
 
 from parity_eval.errors import InputError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 FILE = "run.duckdb"
 
@@ -17,19 +24,64 @@ _TABLES = {
         "value DOUBLE, is_failure BOOLEAN, reason VARCHAR, scores JSON"
     ),
 }
+_TYPES: dict[str, Any] = {
+    "VARCHAR": (str | None, None),
+    "BIGINT": (int | None, None),
+    "DOUBLE": (float | None, None),
+    "BOOLEAN": (bool | None, None),
+    "JSON": (msgspec.Raw, msgspec.Raw()),
+}
+"""How a column is read, and what stands for a field that a record does not have."""
 
 # A verdict on a hole that was counted is followed by another once the hole is filled.
-_LAST = {
-    "verdicts": " QUALIFY row_number() OVER (PARTITION BY task, candidate, position "
-    "ORDER BY line DESC) = 1"
-}
+_ONLY_LAST = (
+    "DELETE FROM verdicts WHERE rowid NOT IN "
+    "(SELECT max(rowid) FROM verdicts GROUP BY task, candidate, position)"
+)
+_BYTES_AT_ONCE = 1 << 19
+# Instead of DuckDB's 256 KiB, which most tables would not fill.
+_BLOCK_BYTES = 1 << 14
+
+
+class _Head(msgspec.Struct):
+    kind: str
+
+
+class _Line(msgspec.Struct):
+    record: _Head
+
+
+class _Table:
+    """One table, and the rows of the journal that go into it."""
+
+    def __init__(self, name: str, columns: str) -> None:
+        kinds = dict(column.split(" ") for column in columns.split(", "))
+        fields = [(column, *_TYPES[kind]) for column, kind in kinds.items()]
+        row = msgspec.defstruct("Row", fields)
+        picked = ", ".join(f"unnest(${column}::{kind}[])" for column, kind in kinds.items())
+        self._columns = tuple(kinds)
+        line: Any = msgspec.defstruct("Line", [("record", row)])
+        self._decoder = msgspec.json.Decoder(line)
+        self.create = f"CREATE TABLE {name} ({columns})"
+        self.insert = f"INSERT INTO {name} SELECT {picked}"
+
+    def values(self, lines: Sequence[bytes]) -> dict[str, list[object]]:
+        """Return the columns of some lines; JSON as its text."""
+        rows = [self._decoder.decode(line).record for line in lines]
+        return {
+            column: [
+                bytes(value).decode() or None if isinstance(value, msgspec.Raw) else value
+                for value in (getattr(row, column) for row in rows)
+            ]
+            for column in self._columns
+        }
 
 
 def write_tables(folder: Path) -> Path:
     """Write `run.duckdb` beside the journal.
 
     Raises:
-        InputError: DuckDB cannot read the journal or write the file.
+        InputError: the journal cannot be read, or DuckDB cannot write the file.
     """
     import duckdb
 
@@ -37,26 +89,34 @@ def write_tables(folder: Path) -> Path:
     beside = folder / f".{FILE}"
     beside.unlink(missing_ok=True)
     try:
-        with duckdb.connect(str(beside), config={"threads": 1}) as connection:
-            connection.execute(
-                "CREATE TEMP TABLE journal AS SELECT json->'$.record' AS record, "
-                "row_number() OVER () AS line FROM read_ndjson_objects($path)",
-                {"path": str(folder / "journal.jsonl")},
-            )
-            for name, columns in _TABLES.items():
-                picked = ", ".join(_column(*column.split(" ")) for column in columns.split(", "))
-                connection.execute(
-                    f"CREATE TABLE {name} AS SELECT {picked} FROM journal "  # noqa: S608 - ours
-                    f"WHERE record->>'$.kind' = $kind{_LAST.get(name, '')}",
-                    {"kind": name.removesuffix("s")},
-                )
+        with (
+            (folder / "journal.jsonl").open("rb") as journal,
+            duckdb.connect(config={"threads": 1}) as connection,
+        ):
+            name = str(beside).replace("'", "''")
+            connection.execute(f"ATTACH '{name}' AS run (BLOCK_SIZE {_BLOCK_BYTES})")
+            connection.execute("USE run")
+            _fill(connection, journal)
         beside.replace(target)
-    except duckdb.Error as error:
+    except (duckdb.Error, msgspec.DecodeError, OSError) as error:
         beside.unlink(missing_ok=True)
         raise InputError(f"{target}: {error}") from error
     return target
 
 
-def _column(name: str, kind: str) -> str:
-    arrow = "->" if kind == "JSON" else "->>"
-    return f"(record{arrow}'$.{name}')::{kind} AS {name}"
+def _fill(connection: "DuckDBPyConnection", journal: BinaryIO) -> None:
+    """Insert the journal bit by bit: DuckDB would read it with buffers of many megabytes."""
+    tables = {name.removesuffix("s"): _Table(name, columns) for name, columns in _TABLES.items()}
+    for table in tables.values():
+        connection.execute(table.create)
+    head = msgspec.json.Decoder(_Line)
+    connection.begin()
+    while lines := journal.readlines(_BYTES_AT_ONCE):
+        by_kind: dict[str, list[bytes]] = {kind: [] for kind in tables}
+        for line in lines:
+            by_kind.get(head.decode(line).record.kind, []).append(line)
+        for kind, found in by_kind.items():
+            if found:
+                connection.execute(tables[kind].insert, tables[kind].values(found))
+    connection.execute(_ONLY_LAST)
+    connection.commit()

@@ -22,6 +22,7 @@ from parity_eval.stats.noise_floor import floor_subsample
 from parity_eval.study import ScorerSpec, Study, TaskSpec
 
 _LIVE_SECOND_SHARE = 0.25
+_NO_SLICES = frozenset[str]()
 _PRIORS: Mapping[str, tuple[float, ...]] = {
     "parity": (0.4, 0.98, 0.98),
     "preference": (0.2, 0.5, 0.8, 0.5),
@@ -121,6 +122,8 @@ def decide(
 
 
 def _slices(entry: LogEntry, spec: TaskSpec) -> frozenset[str]:
+    if not spec.gates:
+        return _NO_SLICES
     return frozenset(
         gate.name
         for gate in spec.gates

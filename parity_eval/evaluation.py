@@ -4,19 +4,21 @@ Replay and scoring meet here and nowhere else.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from parity_eval import observations
+from parity_eval import codec, observations
 from parity_eval.answers import rendered
 from parity_eval.asking import Asking
 from parity_eval.certificate import is_heavy
 from parity_eval.comparison import Case, Comparison, Found
 from parity_eval.design import TaskDesign
 from parity_eval.errors import InputError
+from parity_eval.outcomes import meaning_of
 from parity_eval.prices import cost_usd
 from parity_eval.records import (
     FLOOR_GATE,
+    Answer,
     Arm,
     Hole,
     Missing,
@@ -27,6 +29,7 @@ from parity_eval.records import (
     Purpose,
     RequestId,
     Response,
+    Served,
     TaskName,
     Unit,
     Verdict,
@@ -68,21 +71,37 @@ class Evaluation:
     comparison: Comparison
     append: Callable[[dict[str, object]], None]
     outcomes: dict[tuple[Arm, int], Outcome] = field(default_factory=dict)
-    journaled: dict[tuple[str, ...], float] = field(default_factory=dict)
-    """Requests, and verdicts with their values, that stand in the journal."""
-    final: dict[tuple[str, ...], float] = field(default_factory=dict)
-    """Human verdicts that have counted, by the marks of `journaled`."""
+    requests: set[tuple[TaskName, RequestId]] = field(default_factory=set)
+    """Those that stand in the journal."""
+    verdicts: dict[tuple[Arm, int], float] = field(default_factory=dict)
+    """Values of the verdicts that stand in the journal."""
+    final: dict[tuple[Arm, int], float] = field(default_factory=dict)
+    """Those of a human, which have counted."""
+    gone: dict[RequestId, str] = field(default_factory=dict)
+    """Requests that turned out not to be whole any more, and why."""
 
     def remember(self, record: Mapping[str, object]) -> None:
         """Take in one record of an earlier process' journal."""
         if record["kind"] == "request":
-            self.journaled["request", str(record["task"]), str(record["id"])] = 0.0
+            self.requests.add((TaskName(str(record["task"])), RequestId(str(record["id"]))))
         elif record["kind"] == "verdict":
-            arm = (str(record["task"]), str(record["candidate"]))
-            mark = ("verdict", *arm, str(record["position"]))
-            self.journaled[mark] = float(str(record["value"]))
+            arm = Arm(
+                task=TaskName(str(record["task"])), candidate=ModelName(str(record["candidate"]))
+            )
+            mark = (arm, int(str(record["position"])))
+            self.verdicts[mark] = float(str(record["value"]))
             if record.get("is_labelled"):
-                self.final[mark] = float(str(record["value"]))
+                self.final[mark] = self.verdicts[mark]
+
+    def notes(self) -> Iterator[str]:
+        """Yield what a user should know of the requests that were passed over."""
+        if self.gone:
+            (request, why), n = next(iter(self.gone.items())), len(self.gone)
+            what = "1 request refers" if n == 1 else f"{n} requests refer"
+            yield (
+                f"{what} to something that can no longer be fetched: passed over; the "
+                f"first is {request!r}: {why}"
+            )
 
     def used(self, arm: Arm, n_positions: int) -> list[Outcome]:
         """Return the outcomes of an arm that entered its test, in order."""
@@ -132,13 +151,16 @@ class Evaluation:
         spec = self._spec(arm.candidate)
         baseline = await self.asking.baseline(unit, arm.task)
         if isinstance(baseline, Missing):
-            return baseline
+            return self._unless_gone(arm, position, baseline)
         if unusable(baseline):
             return self._passed_over(arm, position)
         self._note_request(unit, arm.task, baseline)
-        candidate = await self.asking.ask(unit.request, spec, Purpose.CANDIDATE, arm.task)
-        if isinstance(candidate, Missing) and not self.asking.counts(candidate):
-            return candidate
+        call = self.asking.call(unit.request, spec, Purpose.CANDIDATE, arm.task)
+        candidate = await self.asking.replay.answer(call)
+        if isinstance(candidate, Missing) and (
+            _is_unreplayable(candidate) or not self.asking.counts(candidate)
+        ):
+            return self._unless_gone(arm, position, candidate)
         case = Case(
             arm=arm,
             position=position,
@@ -151,7 +173,7 @@ class Evaluation:
         if isinstance(found, Missing):
             self._check_final(case, None)
             return found
-        return self._settle(case, found)
+        return self._settle(case, found, call.key)
 
     async def must_pass(self, arm: Arm) -> RequestId | Missing | None:
         """Ask for the requests that must pass.
@@ -198,13 +220,24 @@ class Evaluation:
         units = self.designs[task].sample.units[:most]
         found = await asyncio.gather(*(self.asking.baseline(unit, task) for unit in units))
         for answer in found:
-            if isinstance(answer, Missing) and not self.asking.counts(answer):
+            if isinstance(answer, Missing) and not (
+                _is_unreplayable(answer) or self.asking.counts(answer)
+            ):
                 return answer
         return tuple(
             replace(unit, baseline=answer)
             for unit, answer in zip(units, found, strict=True)
             if isinstance(answer, Response) and not unusable(answer)
         )
+
+    def _unless_gone(
+        self, arm: Arm, position: int, missing: Missing
+    ) -> Observation | Missing | PassedOver:
+        """Return a hole, unless it is one that stays: what the request refers to is gone."""
+        if not _is_unreplayable(missing):
+            return missing
+        self.gone[self._unit(arm, position).request.id] = missing.detail
+        return self._passed_over(arm, position)
 
     def _passed_over(self, arm: Arm, position: int) -> Observation | PassedOver:
         """Return what a request is worth whose baseline answer turned out to be unusable.
@@ -234,7 +267,7 @@ class Evaluation:
 
     def _check_final(self, case: Case, value: float | None) -> None:
         """Refuse a human verdict that is not what it was when it counted."""
-        mark = ("verdict", case.arm.task, case.arm.candidate, str(case.position))
+        mark = (case.arm, case.position)
         before = self.final.get(mark)
         if before is None and value is not None:
             self.final[mark] = value
@@ -254,7 +287,7 @@ class Evaluation:
     def _spec(self, name: ModelName) -> ModelSpec:
         return next(spec for spec in self.study.candidates if spec.name == name)
 
-    def _settle(self, case: Case, found: Found) -> Observation:
+    def _settle(self, case: Case, found: Found, key: str) -> Observation:
         usage = case.candidate.usage if isinstance(case.candidate, Response) else None
         outcome = Outcome(
             request=case.unit.request.id,
@@ -269,15 +302,28 @@ class Evaluation:
             is_unread=found.is_unread,
         )
         self.outcomes[case.arm, case.position] = outcome
-        observation = Observation(main=found.reading, gates=found.gates, served=_served(case))
-        self._note_verdict(case, observation, outcome, found.verdict)
+        observation = Observation(
+            main=found.reading, gates=found.gates, served=self._served(case, found)
+        )
+        self._note_verdict(case, observation, outcome, found.verdict, key)
         return observation
 
+    def _served(self, case: Case, found: Found) -> tuple[Served, ...]:
+        """Return what gave the answers that a verdict rests on."""
+        base = self.study.baseline
+        is_fresh = base.source == "replay"
+        return (
+            *self.asking.served(case.spec, case.candidate),
+            *(self.asking.served(base.spec, case.baseline) if is_fresh else ()),
+            *(found.verdict.served if found.verdict else ()),
+            *found.served,
+        )
+
     def _note_request(self, unit: Unit, task: TaskName, baseline: Response) -> None:
-        mark = ("request", task, unit.request.id)
-        if mark in self.journaled:
+        mark = (task, unit.request.id)
+        if mark in self.requests:
             return
-        self.journaled[mark] = 0.0
+        self.requests.add(mark)
         self.append(
             {
                 "kind": "request",
@@ -285,21 +331,26 @@ class Evaluation:
                 "id": unit.request.id,
                 "weight": unit.weight,
                 "body": unit.request.body,
-                "baseline": baseline,
+                "baseline": codec.sparse(baseline),
             }
         )
 
     def _note_verdict(
-        self, case: Case, observation: Observation, outcome: Outcome, verdict: Verdict | None
+        self,
+        case: Case,
+        observation: Observation,
+        outcome: Outcome,
+        verdict: Verdict | None,
+        key: str,
     ) -> None:
-        mark = ("verdict", case.arm.task, case.arm.candidate, str(case.position))
+        mark = (case.arm, case.position)
         was_final = not outcome.is_labelled or mark in self.final
         if outcome.is_labelled:
             self._check_final(case, outcome.value)
         # A hole that was counted and is filled now has another verdict: the last one holds.
-        if was_final and self.journaled.get(mark) == observation.main.value:
+        if was_final and self.verdicts.get(mark) == observation.main.value:
             return
-        self.journaled[mark] = observation.main.value
+        self.verdicts[mark] = observation.main.value
         self.append(
             {
                 "kind": "verdict",
@@ -307,7 +358,7 @@ class Evaluation:
                 "candidate": case.arm.candidate,
                 "position": case.position,
                 "request": case.unit.request.id,
-                "key": call_key(case.unit.request, case.spec, 0),
+                "key": key,
                 "value": observation.main.value,
                 "value_if_kind": observation.main.value_if_kind,
                 "measured": observation.main.measured,
@@ -320,11 +371,9 @@ class Evaluation:
         )
 
 
-def _served(case: Case) -> str | None:
-    """Return the model that answered; a recording may hold the answers of several by right."""
-    if case.spec.is_recorded or isinstance(case.candidate, Missing):
-        return None
-    return case.candidate.model_served
+def _is_unreplayable(answer: Answer) -> bool:
+    """Whether a request turned out to be none any more; no answer can have a part in that."""
+    return isinstance(answer, Missing) and meaning_of(answer).is_requests
 
 
 def _reason(outcome: Outcome) -> str:

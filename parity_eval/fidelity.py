@@ -7,6 +7,7 @@ nobody knows, the endpoint tells by itself, and a request that it rejects is not
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 
 from parity_eval import codec
 from parity_eval.records import (
@@ -34,16 +35,28 @@ _IMAGES = frozenset({"image", "image_url", "input_image"})
 _SOUNDS = frozenset({"audio", "audio_url", "input_audio"})
 _DOCUMENTS = frozenset({"document", "file", "input_file"})
 _IN_A_ROW = 5
+_NOTHING_KNOWN = Capabilities()
+_NO_JSON_MODE = "no JSON mode; capabilities: {json_mode: true} asks it all the same"
+_NAMED = frozenset({"user", "assistant", "system", "developer"})
+_VENDORS = frozenset({"anthropic", "gemini", "mistral"})
+"""Whose own words litellm translates a request into, and leaves out what they have none for."""
 
 
 def known(spec: ModelSpec) -> Capabilities:
     """Return what a model takes: what the configuration says, else what the price table says."""
+    return _laid_over(spec.listed, spec.capabilities, _vendor(spec))
+
+
+@lru_cache
+def _laid_over(listed: Capabilities, configured: Capabilities, vendor: str | None) -> Capabilities:
+    if vendor == "anthropic":
+        listed = replace(listed, json_mode=False)
     said = {
         field.name: value
         for field in fields(Capabilities)
-        if (value := getattr(spec.capabilities, field.name)) is not None
+        if (value := getattr(configured, field.name)) is not None
     }
-    return replace(spec.listed, **said)
+    return replace(listed, **said)
 
 
 def lacks(request: Request, spec: ModelSpec) -> tuple[str, ...]:
@@ -58,7 +71,7 @@ def lacks(request: Request, spec: ModelSpec) -> tuple[str, ...]:
         Empty where nothing is known to stand in the way.
     """
     can = known(spec)
-    if spec.is_recorded or (can == Capabilities() and spec.prompt is None):
+    if spec.is_recorded or (can == _NOTHING_KNOWN and spec.prompt is None):
         return ()
     body = request_body(request.body, spec)
     found = [what for what in _needs(body, can) if what]
@@ -123,7 +136,7 @@ def shortfall(spec: ModelSpec, task: TaskName, requests: Sequence[Request]) -> S
     counts: dict[str, int] = {}
     n = 0
     is_listed = False
-    unlisted = replace(spec, listed=Capabilities())
+    unlisted = replace(spec, listed=_NOTHING_KNOWN)
     for request in requests:
         found = lacks(request, spec)
         n += bool(found)
@@ -143,6 +156,75 @@ def shortfall(spec: ModelSpec, task: TaskName, requests: Sequence[Request]) -> S
         reasons=ordered,
         is_listed=is_listed,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Omission:
+    """Parts of a task's requests that a candidate is never sent."""
+
+    candidate: ModelName
+    task: TaskName
+    n_requests: int
+    parts: Mapping[str, int]
+    """Requests by what they are asked without."""
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{what}: {n:,}" for what, n in self.parts.items())
+        return (
+            f"candidate {self.candidate!r} is asked some of the {self.n_requests:,} requests of "
+            f"task {self.task!r} without a part that its API has no word for ({told})"
+        )
+
+
+def omission(spec: ModelSpec, task: TaskName, requests: Sequence[Request]) -> Omission | None:
+    """Count what is left out of a task's requests on the way to a candidate, without a word.
+
+    Args:
+        spec: The candidate.
+        task: The task.
+        requests: Its requests.
+
+    Returns:
+        None where nothing is.
+    """
+    vendor = _vendor(spec)
+    if vendor is None:
+        return None
+    parts: dict[str, int] = {}
+    for request in requests:
+        for what in left_out(request_body(request.body, spec), vendor):
+            parts[what] = parts.get(what, 0) + 1
+    if not parts:
+        return None
+    return Omission(candidate=spec.name, task=task, n_requests=len(requests), parts=parts)
+
+
+def left_out(body: JsonObject, vendor: str) -> tuple[str, ...]:
+    """Name the parts of a body that litellm does not pass on to a vendor.
+
+    Args:
+        body: What is handed to litellm.
+        vendor: `anthropic`, `gemini` or `mistral`.
+    """
+    tools = _list(body.get("tools"))
+    functions = [tool.get("function") for tool in tools if isinstance(tool, dict)]
+    is_strict = any(isinstance(f, dict) and f.get("strict") for f in functions)
+    is_named = any(
+        isinstance(message, dict) and message.get("name") and message.get("role") in _NAMED
+        for message in _list(body.get("messages"))
+    )
+    is_gemini = vendor == "gemini"
+    wanted = body.get("response_format")
+    is_json = isinstance(wanted, dict) and wanted.get("type") == "json_object"
+    found = {
+        "`name` of messages": is_named,
+        "`strict` of tools": is_strict and vendor in ("anthropic", "gemini"),
+        "`response_format: json_object`": is_json and vendor == "anthropic",
+        "`parallel_tool_calls: false`": is_gemini and body.get("parallel_tool_calls") is False,
+        "`web_search_options`": is_gemini and bool(tools) and "web_search_options" in body,
+        "`additionalProperties` of tools": is_gemini and "'additionalProperties'" in repr(tools),
+    }
+    return tuple(what for what, is_so in found.items() if is_so)
 
 
 class Refusals:
@@ -182,6 +264,26 @@ class Refusals:
         )
 
 
+@lru_cache
+def _vendor_of(model: str) -> str | None:
+    provider, slash, name = model.rpartition("/")
+    known = (vendor for vendor in _VENDORS if provider.partition("/")[0] == vendor)
+    if (vendor := next(known, None)) is not None:
+        return vendor
+    is_hosted = not slash or provider.startswith("vertex_ai")
+    families = {"claude": "anthropic", "gemini": "gemini"}
+    found = (vendor for family, vendor in families.items() if name.startswith(family))
+    return next(found, None) if is_hosted else None
+
+
+def _vendor(spec: ModelSpec) -> str | None:
+    """Return the vendor whose words litellm puts requests to a model into; None: OpenAI's."""
+    is_bare = "/" not in spec.model and spec.api_base is not None
+    if spec.is_recorded or spec.transport == "direct" or is_bare:
+        return None
+    return _vendor_of(spec.model)
+
+
 def _needs(body: JsonObject, can: Capabilities) -> Iterator[str | None]:
     messages = [m for m in _list(body.get("messages")) if isinstance(m, dict)]
     kinds = {
@@ -200,6 +302,8 @@ def _needs(body: JsonObject, can: Capabilities) -> Iterator[str | None]:
     wanted = body.get("response_format")
     has_schema = isinstance(wanted, dict) and wanted.get("type") == "json_schema"
     yield "no JSON Schema for answers" if can.json_schema is False and has_schema else None
+    is_json = isinstance(wanted, dict) and wanted.get("type") == "json_object"
+    yield _NO_JSON_MODE if can.json_mode is False and is_json else None
     yield "takes no images" if can.vision is False and kinds & _IMAGES else None
     yield "takes no sound" if can.audio is False and kinds & _SOUNDS else None
     yield "takes no documents" if can.files is False and kinds & _DOCUMENTS else None

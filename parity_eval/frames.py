@@ -23,6 +23,9 @@ class _Line(msgspec.Struct):
     record: msgspec.Raw
 
 
+_LINES = msgspec.json.Decoder(_Line)
+
+
 def frame(record: Mapping[str, object]) -> bytes:
     """Return a record as a line, with its end."""
     data = codec.encode(record)
@@ -31,11 +34,7 @@ def frame(record: Mapping[str, object]) -> bytes:
 
 def is_whole(raw: bytes) -> bool:
     """Whether a line holds the record that was written."""
-    try:
-        line = msgspec.json.decode(raw, type=_Line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
-    return line.crc == f"{zlib.crc32(bytes(line.record)):08x}"
+    return _record(raw) is not None
 
 
 def unframe(raw: bytes, where: str) -> dict[str, Any]:
@@ -48,11 +47,12 @@ def unframe(raw: bytes, where: str) -> dict[str, Any]:
     Raises:
         InputError: the line is not what was written.
     """
-    if not is_whole(raw):
+    data = _record(raw)
+    if data is None:
         raise InputError(
             f"{where}: damaged; the lines before it are sound: copy them to a new file to go on"
         )
-    record: dict[str, Any] = msgspec.json.decode(bytes(msgspec.json.decode(raw, type=_Line).record))
+    record: dict[str, Any] = msgspec.json.decode(data)
     return record
 
 
@@ -94,3 +94,12 @@ def not_written(path: Path, error: OSError, remedy: str = "") -> ParityError:
             f"{path}: {error.strerror}; make room and run the same command again"
         )
     return InputError(f"{path}: cannot be written: {error.strerror}{remedy and f'; {remedy}'}")
+
+
+def _record(raw: bytes) -> msgspec.Raw | None:
+    """Return the record of a line as it was written; None where it is not."""
+    try:
+        line = _LINES.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return line.record if line.crc == f"{zlib.crc32(line.record):08x}" else None

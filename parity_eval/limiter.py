@@ -8,7 +8,7 @@ import heapq
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from parity_eval.limits import Gate, Meter, Patience, Sent, Ticket
 from parity_eval.records import Answer, Missing, ModelName, Response
@@ -87,7 +87,7 @@ class Limiter:
         line = self._line(model)
         if line.shut is not None:
             return line.shut
-        if not line.waiting and self._wait_s(line, tokens) == 0:
+        if not line.waiting and self._wait_s(line, tokens, order) == 0:
             return self._admit(model, line, tokens)
         future: asyncio.Future[Permit | Missing] = asyncio.get_running_loop().create_future()
         heapq.heappush(line.waiting, (order, tokens, future))
@@ -129,11 +129,11 @@ class Limiter:
         line = self._line(model)
         if line.shut is not None:
             return
-        line.shut = why
+        line.shut = replace(why, is_unsent=True)
         line.is_shut.set()
         for _, _, future in line.waiting:
             if not future.done():
-                future.set_result(why)
+                future.set_result(line.shut)
         line.waiting.clear()
 
     def shut_all(self, why: Missing) -> None:
@@ -149,6 +149,26 @@ class Limiter:
     def counts_tokens(self, model: ModelName) -> bool:
         """Whether a limit of a model is on tokens."""
         return any(meter.limit.tpm is not None for meter in self._line(model).meters)
+
+    def recall(self, model: ModelName, tokens: float, age_s: float) -> None:
+        """Count a call that an earlier process sent.
+
+        Args:
+            model: Who was asked.
+            tokens: Tokens that it may have come to.
+            age_s: Seconds since then.
+        """
+        for meter in self._line(model).meters:
+            meter.end(meter.take(self._clock() - age_s, tokens), None)
+
+    def is_metered(self, model: ModelName) -> bool:
+        """Whether a limit of a model is on what it is asked in a minute."""
+        limits = [meter.limit for meter in self._line(model).meters]
+        return any(limit.rpm is not None or limit.tpm is not None for limit in limits)
+
+    def pause(self, model: ModelName, seconds: float) -> None:
+        """Send nothing to a model for some time, for it has said that it takes nothing."""
+        self._line(model).gate.rest(seconds, self._clock())
 
     async def rest(self, model: ModelName, seconds: float) -> None:
         """Wait between two tries; no longer than the model is open."""
@@ -175,12 +195,29 @@ class Limiter:
     def _meter(self, name: str) -> Meter:
         return self._meters.setdefault(name, Meter(self._limits[name]))
 
-    def _wait_s(self, line: _Line, tokens: float) -> float:
+    def _wait_s(self, line: _Line, tokens: float, order: int) -> float:
         if self._in_flight >= self._concurrency:
             return math.inf
         now = self._clock()
-        waits = (meter.wait_s(now, tokens) for meter in line.meters)
+        waits = (self._turn_s(meter, line, tokens, order) for meter in line.meters)
         return max(line.gate.wait_s(now), *waits, 0.0)
+
+    def _turn_s(self, meter: Meter, line: _Line, tokens: float, order: int) -> float:
+        """Return the seconds until a meter takes a call and every older one that shares it.
+
+        A large call would else be passed by small ones for ever.
+        """
+        now = self._clock()
+        older = (
+            other.waiting[0][1]
+            for other in self._lines.values()
+            if other is not line
+            and other.waiting
+            and other.waiting[0][0] < order
+            and any(shared is meter for shared in other.meters)
+            and other.gate.wait_s(now) == 0
+        )
+        return max(meter.wait_s(now, n) for n in (tokens, *older))
 
     def _admit(self, model: ModelName, line: _Line, tokens: float) -> Permit:
         now = self._clock()
@@ -198,8 +235,8 @@ class Limiter:
                     heapq.heappop(line.waiting)
                 if not line.waiting:
                     continue
-                _, tokens, future = line.waiting[0]
-                wait = self._wait_s(line, tokens)
+                order, tokens, future = line.waiting[0]
+                wait = self._wait_s(line, tokens, order)
                 if wait > 0:
                     soonest = min(soonest, wait)
                     continue

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from parity_eval.outcomes import meaning_of
 from parity_eval.records import Answer, Finish, Hole, Missing, ModelSpec, Response
 from parity_eval.study import RateLimit
 
@@ -23,7 +24,6 @@ _PROOFS_PER_REFUSAL = 2
 _BROKEN_IN_A_ROW = 5
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
-_BROKEN = frozenset({Hole.NETWORK, Hole.SERVER, Hole.TIMEOUT})
 
 Outcome: TypeAlias = Literal["served", "refused", "broken", "other"]
 
@@ -35,7 +35,8 @@ class Patience:
     max_wait_s: float = 120.0
     """Most seconds that it may refuse everything, as it announces or as it turns out."""
     probes: int = 6
-    """Calls in a row that it may fail, with a pause before each, once it is taken for dead."""
+    """Calls in a row, with a pause before each, that it must fail before it is given up; one that
+    has served anything is tried again until `max_wait_s` have passed as well."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,6 +131,8 @@ class Gate:
     """Calls at a time so soon after the start, or after a pause."""
     in_flight: int = 0
     paused_until: float = -math.inf
+    resting_until: float = -math.inf
+    """Until when the endpoint has said that it takes nothing."""
     refused_since: float | None = None
     """When the refusals began that no answer has ended."""
     refusals: int = 0
@@ -138,6 +141,10 @@ class Gate:
     """Failed calls in a row."""
     deaths: int = 0
     """Pauses for failures since the last answer."""
+    broken_since: float = 0.0
+    """When those failures began."""
+    has_served: bool = False
+    """Whether the endpoint has ever answered."""
     _sent: int = 0
     _epoch: int = 0
     _refused: int = -1
@@ -156,7 +163,7 @@ class Gate:
         """Return the seconds until one more call may be sent; infinite where one must end first."""
         if self.in_flight >= max(1, math.floor(min(self.width, self.ramp, self.ceiling))):
             return math.inf
-        return max(0.0, self.paused_until - now)
+        return max(0.0, self.paused_until - now, self.resting_until - now)
 
     def send(self) -> Ticket:
         """Count a call as sent."""
@@ -189,8 +196,16 @@ class Gate:
                 return not is_late and self._fail(now)
         return False
 
+    def rest(self, seconds: float, now: float) -> None:
+        """Send nothing for some time, as the endpoint says that it would refuse it.
+
+        That is no refusal yet: what it says of hours is not waited for.
+        """
+        self.resting_until = max(self.resting_until, now + min(seconds, WINDOW_S))
+
     def _serve(self, ticket: Ticket, now: float) -> None:
         self.refused_since, self.refusals, self.broken, self.deaths = None, 0, 0, 0
+        self.has_served = True
         growth = _CAREFUL_GROWTH if self._is_limited else _GROWTH
         self.width = min(float(self.ceiling), self.width + growth / self.width)
         if ticket.epoch == self._epoch:
@@ -219,13 +234,16 @@ class Gate:
 
     def _fail(self, now: float) -> bool:
         self.broken += 1
+        if self.broken == 1:
+            self.broken_since = now
         if self.broken < _BROKEN_IN_A_ROW:
             return False
         self.deaths += 1
         self.paused_until = max(self.paused_until, now + 2 * _pause_s(self.deaths))
         self._epoch += 1
         self.ramp = 1.0
-        return self.deaths >= self.patience.probes
+        is_late = not self.has_served or now - self.broken_since > self.patience.max_wait_s
+        return is_late and self.deaths >= self.patience.probes
 
 
 def provider_of(spec: ModelSpec) -> str:
@@ -236,7 +254,7 @@ def provider_of(spec: ModelSpec) -> str:
         'openai'
     """
     if spec.api_base is not None:
-        return urlsplit(spec.api_base).netloc
+        return urlsplit(spec.api_base).netloc.rpartition("@")[2]
     provider, slash, _ = spec.model.partition("/")
     return provider if slash else "openai"
 
@@ -251,10 +269,10 @@ def outcome_of(answer: Answer) -> Outcome:
     if isinstance(answer, Response):
         return "broken" if answer.finish is Finish.INVALID else "served"
     if answer.hole is Hole.RATE_LIMIT or (
-        answer.hole in _BROKEN and answer.retry_after_s is not None
+        meaning_of(answer).is_broken and answer.retry_after_s is not None
     ):
         return "refused"
-    return "broken" if answer.hole in _BROKEN else "other"
+    return "broken" if meaning_of(answer).is_broken else "other"
 
 
 def given_up(answer: Answer, max_wait_s: float) -> Missing:

@@ -93,14 +93,9 @@ class Models:
         """Find what would fail every call, before the first one.
 
         Raises:
-            ConfigError: a missing key or package, or a live model where the run is offline.
+            ConfigError: a missing key or package.
             IncompleteError: an endpoint that does not answer.
         """
-        if self.study.run.offline and self.live:
-            names = ", ".join(map(repr, self.live))
-            raise ConfigError(
-                f"--offline, but {names} would be asked over the network; use recordings of them"
-            )
         for provider in self.providers.values():
             provider.check()
 
@@ -210,7 +205,9 @@ def provider(spec: ModelSpec, study: Study) -> Provider:
             spec=spec, timeout_s=run.timeout_s, read_timeout_s=run.read_timeout_s
         )
         return asked
-    made: Provider = find("provider", "litellm")(spec=spec, timeout_s=run.timeout_s)
+    made: Provider = find("provider", "litellm")(
+        spec=spec, timeout_s=run.timeout_s, read_timeout_s=run.read_timeout_s
+    )
     return made
 
 

@@ -4,18 +4,30 @@ import hashlib
 import importlib.util
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
 from parity_eval.errors import ConfigError
-from parity_eval.records import Capabilities, Price, Usage
+from parity_eval.records import Capabilities, LongPrice, Price, ServicePrice, Usage
 
 _FILE = "model_prices_and_context_window_backup.json"
 _PER_MILLION = 1e6
 _DATE = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{8}|\d{4})$")
+_COSTS: Final = {
+    "input": "input_cost_per_token",
+    "output": "output_cost_per_token",
+    "cached_input": "cache_read_input_token_cost",
+    "cache_write": "cache_creation_input_token_cost",
+    "reasoning": "output_cost_per_reasoning_token",
+}
+"""The table's words for the parts of a price; suffixes tell when they hold."""
+_DEARER: Final = ("priority", "ultrafast")
+"""Service tiers that cost more than the usual one."""
+_LONG = re.compile(r"put_cost_per_token_above_(\d+)k_tokens(?:_(\w+))?$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +69,8 @@ class PriceTable:
 
 class _Entry(msgspec.Struct):
     litellm_provider: str | None = None
-    input_cost_per_token: float | None = None
-    output_cost_per_token: float | None = None
-    cache_read_input_token_cost: float | None = None
-    input_cost_per_token_batches: float | None = None
-    output_cost_per_token_batches: float | None = None
     max_input_tokens: int | None = None
+    max_output_tokens: int | None = None
     supports_function_calling: bool | None = None
     supports_tool_choice: bool | None = None
     supports_response_schema: bool | None = None
@@ -70,6 +78,9 @@ class _Entry(msgspec.Struct):
     supports_audio_input: bool | None = None
     supports_pdf_input: bool | None = None
     supports_sampling_params: bool | None = None
+    tiered_pricing: list[dict[str, Any]] = []
+    costs: dict[str, float] = {}
+    """Dollars per token, by the table's name for them."""
 
 
 def resolve(model: str) -> Price | None:
@@ -101,10 +112,16 @@ def resolve_batch(model: str, table: PriceTable | None = None) -> Price | None:
     if found.price is None or found.matched is None:
         return None
     entry = _entry(found.matched, table or PriceTable.load()) or _Entry()
-    n_input, n_output = entry.input_cost_per_token_batches, entry.output_cost_per_token_batches
-    return Price(
-        input=_per_million(n_input) if n_input else found.price.input / 2,
-        output=_per_million(n_output) if n_output else found.price.output / 2,
+    half = _half(found.price)
+    batches = _rates(entry.costs, half, "_batches")
+    long = {tier.above: tier for tier in (*half.long, *_long(entry.costs, batches, "batches"))}
+    return replace(
+        batches,
+        # No price for tokens from a cache holds beyond doubt.
+        cached_input=None,
+        cache_write=batches.cache_write or half.cache_write,
+        reasoning=batches.reasoning or half.reasoning,
+        long=tuple(long[above] for above in sorted(long)),
     )
 
 
@@ -171,12 +188,17 @@ def cost_usd(usage: Usage | None, price: Price | None) -> float | None:
     """
     if usage is None or price is None:
         return None
+    price = price.at(usage.input_tokens)
     cached = price.input if price.cached_input is None else price.cached_input
-    fresh_tokens = usage.input_tokens - usage.cached_input_tokens
+    written = price.input if price.cache_write is None else price.cache_write
+    thought = price.output if price.reasoning is None else price.reasoning
+    fresh_tokens = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
     return (
         fresh_tokens * price.input
         + usage.cached_input_tokens * cached
-        + usage.output_tokens * price.output
+        + usage.cache_write_tokens * written
+        + (usage.output_tokens - usage.reasoning_tokens) * price.output
+        + usage.reasoning_tokens * thought
     ) / _PER_MILLION
 
 
@@ -218,20 +240,76 @@ def _entry(name: str, table: PriceTable) -> _Entry | None:
     if raw is None:
         return None
     try:
-        return msgspec.json.decode(raw, type=_Entry)
+        entry = msgspec.json.decode(raw, type=_Entry)
     except msgspec.ValidationError:  # e.g. the sample entry that explains the table's fields
         return None
+    first = entry.tiered_pricing[0] if entry.tiered_pricing else {}
+    entry.costs = _numbers({**first, **msgspec.json.decode(raw, type=dict[str, Any])})
+    return entry
+
+
+def _numbers(found: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        name: float(value)
+        for name, value in found.items()
+        if "_cost" in name and isinstance(value, int | float)
+    }
 
 
 def _price(entry: _Entry) -> Price | None:
     """Return an entry's price. A price of 0 in the table is a gap or a trial, not a price."""
-    if not entry.input_cost_per_token or not entry.output_cost_per_token:
+    costs = entry.costs
+    if not costs.get(_COSTS["input"]) or not costs.get(_COSTS["output"]):
         return None
-    cached = entry.cache_read_input_token_cost
-    return Price(
-        input=_per_million(entry.input_cost_per_token),
-        output=_per_million(entry.output_cost_per_token),
-        cached_input=None if cached is None else _per_million(cached),
+    usual = _rates(costs, Price(input=0.0, output=0.0), "")
+    steps = tuple(
+        LongPrice(above=int(step["range"][0]), price=_rates(_numbers(step), usual, ""))
+        for step in entry.tiered_pricing[1:]
+    )
+    usual = replace(usual, most_output=entry.max_output_tokens)
+    long = _long(costs, usual, None) or steps
+    service = tuple(
+        ServicePrice(name=name, price=replace(rates, long=_long(costs, rates, name) or long))
+        for name in _DEARER
+        if f"{_COSTS['input']}_{name}" in costs
+        for rates in (_rates(costs, usual, f"_{name}"),)
+    )
+    return replace(usual, long=long, service=service)
+
+
+def _rates(costs: Mapping[str, float], usual: Price, suffix: str) -> Price:
+    """Return the prices with a suffix; without one, tokens of a kind cost as much as others."""
+    found: dict[str, Any] = {
+        part: _per_million(costs[name + suffix])
+        for part, name in _COSTS.items()
+        if name + suffix in costs
+    }
+    part = replace(usual, cached_input=None, cache_write=None, reasoning=None, long=(), service=())
+    return replace(part, **found)
+
+
+def _long(costs: Mapping[str, float], usual: Price, service: str | None) -> tuple[LongPrice, ...]:
+    """Return what long prompts cost, in a service tier or in the usual one."""
+    matches = filter(None, map(_LONG.search, costs))
+    steps = sorted({int(match[1]) for match in matches if match[2] == service})
+    after = f"_{service}" if service else ""
+    return tuple(
+        LongPrice(above=k * 1000, price=_rates(costs, usual, f"_above_{k}k_tokens{after}"))
+        for k in steps
+    )
+
+
+def _half(price: Price) -> Price:
+    """Return half a price; no service tier is faster than a batch."""
+    return replace(
+        price,
+        input=price.input / 2,
+        output=price.output / 2,
+        cached_input=None,
+        cache_write=price.cache_write and price.cache_write / 2,
+        reasoning=price.reasoning and price.reasoning / 2,
+        long=tuple(replace(tier, price=_half(tier.price)) for tier in price.long),
+        service=(),
     )
 
 
@@ -256,11 +334,11 @@ def _note(matched: str, entry: _Entry, table: PriceTable, *, is_undated: bool) -
     notes = []
     if is_undated:
         notes.append(f"price of {matched!r}, the same name without its date")
-    if entry.input_cost_per_token == 0 or entry.output_cost_per_token == 0:
+    if 0 in (entry.costs.get(_COSTS["input"]), entry.costs.get(_COSTS["output"])):
         notes.append("litellm's table says 0, which may mean unknown: give the model a `price`")
     elif _price(entry) is None:
         notes.append("litellm's table has no price for it")
-    elif entry.cache_read_input_token_cost is None:
+    elif _COSTS["cached_input"] not in entry.costs:
         notes.append("no price for cached tokens: counted in full")
     if re.search(rb'"(tiered_pricing|input_cost_per_token_above_\w+)"', table.entries[matched]):
         notes.append("long prompts cost more than this")

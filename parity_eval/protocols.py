@@ -1,7 +1,7 @@
 """The five extension points, and the listener, on one page."""
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from parity_eval.records import (
     Answer,
@@ -43,6 +43,27 @@ class Provider(Protocol):
 
     async def complete(self, call: Call) -> Answer:
         """Ask once. What the model gave is a `Response`, what could not be had is `Missing`."""
+        ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A provider that hears of rate limits before a call is refused for them."""
+
+    pause_s: float
+    """Seconds for which the endpoint said in its last answer that it takes no more calls."""
+
+
+@runtime_checkable
+class Holder(Protocol):
+    """A provider that gathers calls and sends them together."""
+
+    def holds(self, key: str) -> bool:
+        """Whether a call was sent, or may have been, and its answer is not collected."""
+        ...
+
+    def was_sent(self, key: str) -> bool:
+        """Whether a call was ever sent, or may have been: it may be billed."""
         ...
 
 

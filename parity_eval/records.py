@@ -52,6 +52,10 @@ class Usage:
     """All output tokens, reasoning ones included."""
     cached_input_tokens: int = 0
     """Part of `input_tokens` that the provider read from its cache."""
+    cache_write_tokens: int = 0
+    """Part of `input_tokens` that the provider wrote to its cache."""
+    reasoning_tokens: int = 0
+    """Part of `output_tokens` that the model thought in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,8 @@ class Hole(StrEnum):
     INTERRUPTED = "interrupted"
     UNSUPPORTED = "unsupported"
     """The endpoint refuses a parameter in call after call: the configuration has to name it."""
+    UNREPLAYABLE = "unreplayable"
+    """What the request refers to, such as an image, can no longer be fetched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +120,10 @@ class Missing:
     """The provider's own words, or ours."""
     retry_after_s: float | None = None
     """Seconds that the provider asked us to wait."""
+    may_be_billed: bool = False
+    """Whether an answer was, or may have been, generated that was lost on the way."""
+    is_unsent: bool = False
+    """Whether nothing more is sent to the model, so that it says nothing about this request."""
 
 
 Answer: TypeAlias = Response | Missing
@@ -195,6 +205,41 @@ class Price:
     output: float
     cached_input: float | None = None
     """None: cached tokens cost as much as others."""
+    cache_write: float | None = None
+    """Input that is written to a cache; None: it costs as much as other input."""
+    reasoning: float | None = None
+    """Output that the model thinks in; None: it costs as much as other output."""
+    long: "tuple[LongPrice, ...]" = ()
+    """What long prompts cost, in growing order of their lengths."""
+    service: "tuple[ServicePrice, ...]" = ()
+    """What service costs that is dearer than the usual one."""
+    most_output: int | None = None
+    """Most tokens that the model writes; None: nobody knows."""
+
+    def at(self, input_tokens: int) -> "Price":
+        """Return the price of a call with that many input tokens."""
+        found = [tier.price for tier in self.long if input_tokens > tier.above]
+        return found[-1] if found else self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongPrice:
+    """What a call costs whose prompt is long."""
+
+    above: int
+    """Input tokens that it has more of."""
+    price: Price
+    """The price of all its tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePrice:
+    """What a call costs that asks to be served in another way."""
+
+    name: str
+    """The request's `service_tier`."""
+    price: Price
+    """The price of all its tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +264,8 @@ class Capabilities:
     """Being told which tool to call, or that one must be called."""
     json_schema: bool | None = None
     """A JSON Schema for the answer."""
+    json_mode: bool | None = None
+    """Being told to answer with JSON of any form (`response_format: json_object`)."""
     vision: bool | None = None
     """Images."""
     audio: bool | None = None
@@ -330,6 +377,16 @@ class Unscored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Which system an endpoint says that an answer is from."""
+
+    who: ModelName
+    """The model of the study whose answer it is."""
+    model: str | None
+    fingerprint: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Whether one pair is at parity, and why."""
 
@@ -338,6 +395,8 @@ class Verdict:
     """1 or 0 in a parity rule; the mean judge preference where that is the estimand."""
     reason: str
     scores: tuple[Score | Unscored, ...]
+    served: tuple[Served, ...] = ()
+    """What gave the answers that it rests on beside the pair's: the judge's, a second one."""
 
 
 EstimandName: TypeAlias = Literal["parity", "noise_floor", "quality", "preference"]
@@ -411,13 +470,13 @@ class Observation:
     """The task's own estimand."""
     gates: Mapping[str, Reading] = field(default_factory=dict)
     """By name, the gates that the request says something about."""
-    served: str | None = None
-    """Model id that a live endpoint says the candidate's answer is from; None where unknown."""
+    served: tuple[Served, ...] = ()
+    """What gave the answers that it rests on, as far as endpoints say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassedOver:
-    """A request whose fresh baseline answer turned out to be unusable; it says nothing."""
+    """A request that says nothing: its fresh baseline answer is unusable, or it is not whole."""
 
     slices: frozenset[str]
     """Names of the slice gates that it belongs to."""

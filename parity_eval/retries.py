@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
 
-from parity_eval.records import Answer, Finish, Hole, Missing, Response
+from parity_eval.outcomes import meaning_of
+from parity_eval.records import Answer, Hole, Missing
 
-_TRANSIENT = frozenset({Hole.NETWORK, Hole.RATE_LIMIT, Hole.SERVER, Hole.TIMEOUT})
 _JITTER = wait_random_exponential(multiplier=0.5, max=60.0)
 
 
@@ -30,7 +30,7 @@ async def persist(
     """
     answer = await ask()
     # Most calls end here, and setting up the rest takes longer than all else that they need.
-    if not (is_transient(answer) and may_go_on(answer)):
+    if not (meaning_of(answer).is_transient and may_go_on(answer)):
         return answer
     first = [answer]
 
@@ -39,25 +39,11 @@ async def persist(
 
     retrying = AsyncRetrying(
         wait=_pause_s,
-        retry=retry_if_result(lambda given: is_transient(given) and may_go_on(given)),
+        retry=retry_if_result(lambda given: meaning_of(given).is_transient and may_go_on(given)),
         sleep=pause,
         before_sleep=lambda state: before_pause(_result(state), state.attempt_number),
     )
     return await retrying(next_one)
-
-
-def is_transient(answer: Answer) -> bool:
-    """Whether the same call may do better; what is no chat completion is the endpoint's doing."""
-    if isinstance(answer, Response):
-        return answer.finish is Finish.INVALID
-    return answer.hole in _TRANSIENT
-
-
-def may_be_billed(answer: Answer) -> bool:
-    """Whether a try may cost something although it gave nothing."""
-    if isinstance(answer, Response):
-        return answer.finish is Finish.INVALID
-    return answer.hole is Hole.TIMEOUT
 
 
 def _pause_s(state: RetryCallState) -> float:

@@ -113,8 +113,8 @@ class _Tokens:
     input: float
     output: float
     """Means over the requests."""
-    lines: Usage
-    """Of all log lines together, for savings."""
+    lines: tuple[tuple[int, Usage], ...]
+    """By distinct request how many log lines it stands for, and their tokens, for savings."""
     n_lines: int
     estimated: float
 
@@ -166,7 +166,7 @@ class _Bill:
         """Return the bound on what each candidate's answers cost.
 
         A bound is bytes and tokens times a price, and the slow part is to count them: candidates
-        with the same parameters and prompt share that.
+        with the same parameters and prompt share that, where the price is the same for all tokens.
         """
         counted: dict[bytes, tuple[float, float]] = {}
         found = {}
@@ -174,14 +174,18 @@ class _Bill:
             if spec.price is None or spec.name not in self.live:
                 found[spec.name] = 0.0
                 continue
-            params = codec.encode([spec.params, spec.prompt])
+            price = self.live[spec.name].price or spec.price
+            if price.long or price.service or price.cache_write or price.reasoning:
+                found[spec.name] = self._bound_of_candidate(spec, price)
+                continue
+            params = codec.encode([spec.params, spec.prompt, price.most_output])
             if params not in counted:
+                each = Price(input=1.0, output=0.0, most_output=price.most_output)
                 counted[params] = (
-                    self._bound_of_candidate(spec, Price(input=1.0, output=0.0)),
-                    self._bound_of_candidate(spec, Price(input=0.0, output=1.0)),
+                    self._bound_of_candidate(spec, each),
+                    self._bound_of_candidate(spec, replace(each, input=0.0, output=1.0)),
                 )
             n_input, n_output = counted[params]
-            price = self.live[spec.name].price or spec.price
             found[spec.name] = n_input * price.input + n_output * price.output
         return found
 
@@ -217,8 +221,10 @@ class _Bill:
 
     def per_line(self, price: Price | None) -> float | None:
         """Return the mean dollars of a log line; None where the price is unknown."""
-        total = cost_usd(self.tokens.lines, price)
-        return None if total is None else total / max(self.tokens.n_lines, 1)
+        if price is None:
+            return None
+        costs = (weight * (cost_usd(usage, price) or 0.0) for weight, usage in self.tokens.lines)
+        return sum(costs) / max(self.tokens.n_lines, 1)
 
     def _bound_of_candidate(self, spec: ModelSpec, price: Price) -> float:
         priced = replace(spec, price=price)
@@ -271,15 +277,10 @@ def _tokens(units: Sequence[Unit]) -> _Tokens:
     known = [unit.baseline.usage or _estimate(unit) for unit in units]
     weights = [unit.weight for unit in units]
     n = max(len(units), 1)
-    pairs = list(zip(weights, known, strict=True))
     return _Tokens(
         input=sum(usage.input_tokens for usage in known) / n,
         output=sum(usage.output_tokens for usage in known) / n,
-        lines=Usage(
-            input_tokens=sum(weight * usage.input_tokens for weight, usage in pairs),
-            output_tokens=sum(weight * usage.output_tokens for weight, usage in pairs),
-            cached_input_tokens=sum(weight * usage.cached_input_tokens for weight, usage in pairs),
-        ),
+        lines=tuple(zip(weights, known, strict=True)),
         n_lines=sum(weights),
         estimated=sum(unit.baseline.usage is None for unit in units) / n,
     )

@@ -13,13 +13,13 @@ from typing import Any, BinaryIO, ClassVar, Self
 
 from parity_eval.errors import IncompleteError, InputError
 from parity_eval.frames import drop_torn_line, frame, is_whole, not_written, unframe
+from parity_eval.syncing import Syncing
 
 VERSION = 1
 JOURNAL = "journal.jsonl"
 REGISTER = "register.jsonl"
 
-_SYNC_EVERY = 100
-_SYNC_SECONDS = 1.0
+_SYNC_EVERY = 50
 
 
 class RunFolder:
@@ -34,8 +34,7 @@ class RunFolder:
         self._clock = clock
         self._journal: Any = None
         self._lock: Any = None
-        self._unsynced = 0
-        self._synced_at = 0.0
+        self._syncing: Any = None
 
     def __enter__(self) -> Self:
         """Take the folder: create it, lock it, and drop a torn last line of its journal.
@@ -63,18 +62,24 @@ class RunFolder:
             self._lock.close()
             raise not_written(journal, error) from error
         self._journal = os.fdopen(fd, "ab")
-        self._synced_at = self._clock()
+        self._syncing = Syncing(fd, every=_SYNC_EVERY, clock=self._clock)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Make everything durable and let go of the folder."""
-        # A disk that is full has been told by `append` already.
-        with suppress(OSError):
-            self._journal.flush()
-            os.fsync(self._journal.fileno())
-        with suppress(OSError):
-            self._journal.close()
-        self._lock.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Make everything durable and let go of the folder.
+
+        Raises:
+            IncompleteError: the disk is full, and nobody has said so yet.
+        """
+        try:
+            self._syncing.close()
+        except OSError as error:
+            if kind is None:
+                raise self._full(error) from error
+        finally:
+            with suppress(OSError):
+                self._journal.close()
+            self._lock.close()
 
     def append(self, record: dict[str, object]) -> None:
         """Write one record; it survives the death of this process when the call returns.
@@ -85,15 +90,9 @@ class RunFolder:
         try:
             self._journal.write(frame(record))
             self._journal.flush()
-            self._unsynced += 1
-            now = self._clock()
-            if self._unsynced >= _SYNC_EVERY or now - self._synced_at >= _SYNC_SECONDS:
-                os.fsync(self._journal.fileno())
-                self._unsynced, self._synced_at = 0, now
+            self._syncing.wrote()
         except OSError as error:
-            raise IncompleteError(
-                f"{self.path / JOURNAL}: {error.strerror}; make room and run the same command again"
-            ) from error
+            raise self._full(error) from error
 
     def write(self, name: str, text: str) -> Path:
         """Write a derived file as a whole or not at all."""
@@ -104,6 +103,11 @@ class RunFolder:
     def remove(self, name: str) -> None:
         """Remove a derived file that an earlier process wrote, if there is one."""
         (self.path / name).unlink(missing_ok=True)
+
+    def _full(self, error: OSError) -> IncompleteError:
+        return IncompleteError(
+            f"{self.path / JOURNAL}: {error.strerror}; make room and run the same command again"
+        )
 
 
 def read_journal(folder: Path) -> Iterator[dict[str, Any]]:

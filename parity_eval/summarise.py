@@ -62,6 +62,8 @@ class Results:
     circumstances: Mapping[Arm, Circumstances]
     ledger: tuple[LedgerLine, ...]
     spent_usd: float
+    newest: str | None = None
+    """When the newest answer of a live model was given, UTC; None where none was needed."""
     why_incomplete: str | None
 
 

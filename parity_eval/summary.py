@@ -135,11 +135,13 @@ class LedgerLine:
     input_tokens: int
     output_tokens: int
     usd: float
-    """What those answers cost. Calls that gave none are in the run's `spent_usd` only."""
+    """What those answers cost."""
     retries: int = 0
     """Tries that gave no answer and were followed by another."""
     cached: int = 0
     """Answers that an earlier run had paid for."""
+    lost_usd: float = 0.0
+    """What may have been billed for calls that gave no answer, in the run's `spent_usd` too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from parity_eval.lines import files_digest
 from parity_eval.parity import Ruled
 from parity_eval.records import Arm, Capabilities, ModelSpec, TaskName, Unit
 from parity_eval.study import Study
+from parity_eval.wire import request_body
 
 _LATER = ("prompt", "capabilities")
 """What a model could not be given in the first version."""
@@ -127,6 +128,25 @@ def identities(spec: ModelSpec) -> tuple[str, ...]:
     return (codec.digest([spec.name]), codec.digest([contents]))
 
 
+def _shown_as(unit: Unit, spec: ModelSpec) -> tuple[str, str] | None:
+    """Return as what a live candidate is shown a request, whatever its settings are called.
+
+    Settings that change nothing about what is sent make no other candidate: who asks again with
+    them would get answers that are known already.
+
+    Returns:
+        Identity of the bare model, and digest of what it is sent; None where `identities` and the
+        request's digest say as much.
+    """
+    if spec.is_recorded or not (spec.params or spec.prompt):
+        return None
+    bare = replace(spec, params={}, prompt=None)
+    (identity,) = identities(bare)
+    sent = request_body(unit.request.body, spec)
+    is_same = sent == request_body(unit.request.body, bare)
+    return identity, unit.digest if is_same else codec.digest(sent)
+
+
 def fresh_orders(
     designs: Sequence[TaskDesign],
     candidates: Sequence[ModelSpec],
@@ -152,7 +172,7 @@ def fresh_orders(
         units = design.sample.units
         spent: dict[str, str] = {}
         for spec in candidates:
-            hits = {u.digest: run for u in units if (run := _met(u, seen[spec.name]))}
+            hits = _hits(units, spec, seen[spec.name], used)
             spent |= hits
             if hits:
                 notes.append(_note(design, spec, hits))
@@ -168,6 +188,8 @@ def fresh_orders(
                 to_register.setdefault(identity, []).extend(
                     digest for unit in shown for digest in (unit.digest, *unit.kin)
                 )
+            for identity, mark in filter(None, (_shown_as(unit, spec) for unit in shown)):
+                to_register.setdefault(identity, []).append(mark)
     return Orders(by_arm=by_arm, to_register=to_register, notes=tuple(notes))
 
 
@@ -181,6 +203,23 @@ def _shown(design: TaskDesign, fresh: Sequence[Unit], max_samples: int) -> list[
 def _met(unit: Unit, seen: Mapping[str, str]) -> str | None:
     """Return the run that has shown a request, or one of its cluster, to a candidate."""
     return next((run for digest in (unit.digest, *unit.kin) if (run := seen.get(digest))), None)
+
+
+def _hits(
+    units: Sequence[Unit],
+    spec: ModelSpec,
+    seen: Mapping[str, str],
+    used: Callable[[str], Mapping[str, str]],
+) -> dict[str, str]:
+    """Return the requests that a candidate has been shown, with the run that did it."""
+    found: dict[str, str] = {}
+    for unit in units:
+        run = _met(unit, seen)
+        if run is None and (mark := _shown_as(unit, spec)):
+            run = used(mark[0]).get(mark[1])
+        if run is not None:
+            found[unit.digest] = run
+    return found
 
 
 def _seen(identities: Sequence[str], used: Callable[[str], Mapping[str, str]]) -> dict[str, str]:

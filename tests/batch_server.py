@@ -111,6 +111,8 @@ class Server:
             return self._one(what, named)
         if what == "GET /batches":
             return self._page(request)
+        for batch in self.batches.values():  # time goes by, whether or not they are asked for
+            batch.n_polls += not self.is_stuck
         rows = [self._anthropic(batch) for batch in reversed(self.batches.values())]
         return {"data": rows, "has_more": False, "last_id": None}
 

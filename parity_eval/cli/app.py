@@ -48,4 +48,6 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
+    # Our vectors are short: the threads of the linear algebra would only wait, and wait busily.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     app()

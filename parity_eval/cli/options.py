@@ -41,7 +41,14 @@ Seed = Annotated[int | None, typer.Option(help="Seed of the order of requests. [
 MaxSamples = Annotated[
     int | None, typer.Option("--max-samples", help="Most requests per arm. [2000]")
 ]
-MaxCost = Annotated[float | None, typer.Option("--max-cost", help="Hard limit in US dollars.")]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost",
+        help="Limit in US dollars on what is spent and reserved: no call is sent that it does not "
+        "cover. Only calls on their way when an endpoint breaks its own bounds can go past it.",
+    ),
+]
 Offline = Annotated[bool, typer.Option("--offline", help="Only logged and recorded answers.")]
 StudyOut = Annotated[
     Path | None, typer.Option("--out", help="Folder that holds run folders. [reports]")

@@ -44,6 +44,7 @@ class Progress:
             TimeRemainingColumn(compact=True),
             console=self._console,
             transient=True,
+            refresh_per_second=4,
             disable=is_quiet or not sys.stderr.isatty(),
         )
 

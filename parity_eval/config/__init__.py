@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 from pydantic import ValidationError
 
 from parity_eval import wire, yaml_lines
@@ -308,7 +309,7 @@ class _Builder:
             api_base=model.api_base,
             api_key_env=model.api_key_env,
             params=model.params,
-            price=Price(**model.price.model_dump()) if model.price else None,
+            price=msgspec.convert(model.price.model_dump(), Price) if model.price else None,
             transport=model.transport,
         )
 
@@ -348,7 +349,7 @@ class _Builder:
             size=parsed.replay.batch_size,
             poll_s=parsed.replay.poll_s,
             prices={
-                ModelName(name): Price(**price.model_dump())
+                ModelName(name): msgspec.convert(price.model_dump(), Price)
                 for name, price in prices.items()
                 if price is not None
             },

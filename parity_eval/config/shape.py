@@ -38,7 +38,7 @@ Bar = Annotated[float | None, BeforeValidator(_bar)]
 class Part(BaseModel):
     """What all parts share: no unknown keys, no silent conversion."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class PricePart(Part):
@@ -47,6 +47,25 @@ class PricePart(Part):
     input: float = Field(ge=0)
     output: float = Field(ge=0)
     cached_input: float | None = Field(default=None, ge=0)
+    cache_write: float | None = Field(default=None, ge=0)
+    reasoning: float | None = Field(default=None, ge=0)
+    most_output: int | None = Field(default=None, gt=0)
+    long: list["LongPricePart"] = []
+    service: list["ServicePricePart"] = []
+
+
+class LongPricePart(Part):
+    """What a call costs with more input tokens than so many."""
+
+    above: int = Field(ge=0)
+    price: PricePart
+
+
+class ServicePricePart(Part):
+    """What a call costs with a `service_tier`."""
+
+    name: str
+    price: PricePart
 
 
 class ModelPart(Part):
@@ -76,6 +95,7 @@ class CapabilitiesPart(Part):
     tools: bool | None = None
     tool_choice: bool | None = None
     json_schema: bool | None = None
+    json_mode: bool | None = None
     vision: bool | None = None
     audio: bool | None = None
     files: bool | None = None

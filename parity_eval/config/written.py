@@ -83,6 +83,8 @@ def _given(plain: Mapping[str, Any], part: type[Part]) -> dict[str, Any]:
             value = plain[key]
             default = info.get_default(call_default_factory=True, validated_data={})
             given = value if key in _AS_GIVEN else _without_nulls(value)
+            if key == "price":
+                given = _price(value)
             if value != default and given != {}:
                 found[key] = given
     return found
@@ -92,6 +94,13 @@ def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON
     if not isinstance(value, dict):
         return value
     return {key: item for key, item in value.items() if item is not None}
+
+
+def _price(price: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a price without what it does not say, in the prices within it too."""
+    if isinstance(price, dict):
+        return {key: _price(item) for key, item in price.items() if item not in (None, [])}
+    return [_price(item) for item in price] if isinstance(price, list) else price
 
 
 def _baseline(baseline: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from fetching tables, from retrying, and from changing or leaving out what is to
 
 import ast
 import asyncio
+import copy
 import inspect
 import json
 import logging
@@ -15,7 +16,7 @@ import socket
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -28,14 +29,19 @@ from urllib.request import getproxies, proxy_bypass
 from parity_eval.errors import ConfigError
 from parity_eval.records import Answer, Call, JsonValue, ModelSpec, Response
 from parity_eval.wire import (
+    MAX_BODY,
     address,
     annotate,
+    check_key,
     check_params,
     classify_error,
     key_source,
+    lost,
+    mask,
     missing_key,
-    parse_completion,
+    own_secrets,
     read_answer,
+    read_completion,
     request_body,
     retry_after_s,
     unreachable,
@@ -45,12 +51,17 @@ _ENVIRONMENT: Final = {
     "LITELLM_MODE": "PRODUCTION",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+    # What a log refers to is fetched by nobody but the endpoint, which is the one that is tested.
+    "MAX_IMAGE_URL_DOWNLOAD_SIZE_MB": "0",
 }
 _STOLE_CREDENTIALS: Final = frozenset({"1.82.7", "1.82.8"})  # PYSEC-2026-2
 _CONNECT_S: Final = 10.0
 _NO_KEY: Final = "no-key"  # keeps litellm from sending another vendor's key to an `api_base`
 _INVENTED_STATUS: Final = 422  # litellm's word for an error body under status 200
 _OK: Final = 200
+_SERVER: Final = 500
+_OF_THE_REQUEST: Final = (ValueError, TypeError, LookupError, AttributeError)
+"""What litellm stumbles over in a request that it cannot translate, before it sends anything."""
 
 
 def _names(words: str) -> frozenset[str]:
@@ -72,10 +83,22 @@ _PUBLIC: Final = _names(
 """Providers that have one address, which the environment must not change behind our back."""
 _CLOUDS: Final = ("azure", "bedrock", "vertex_ai", "sagemaker")
 """Providers whose credentials may come from a profile or a role: only a call can tell."""
-_RECEIVED: ContextVar[list[bytes] | None] = ContextVar("_RECEIVED", default=None)
-"""Where the bodies go that OpenAI's client receives in this context."""
+_EXCHANGE: ContextVar["_Exchange | None"] = ContextVar("_EXCHANGE", default=None)
+"""The call that is under way in this context."""
 _HAVE_DEVELOPERS: Final = ("litellm.llms.openai.", "litellm.llms.azure.")
 """Modules of litellm for providers that know the role `developer`."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One call on its way: how long it may take, and what came under status 200."""
+
+    timeout: Any
+    """The `httpx.Timeout` of the call."""
+    openai: list[bytes] = field(default_factory=list)
+    """Bodies that OpenAI's client received."""
+    other: list[bytes] = field(default_factory=list)
+    """Bodies that litellm's own client received, in the words of other vendors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +126,8 @@ class LiteLLM:
     """The model."""
     timeout_s: float = 600.0
     """Most seconds that one call may take, from connecting to the last byte."""
+    read_timeout_s: float | None = None
+    """Most seconds without a byte of the answer; None: only `timeout_s` counts."""
     _known: _Route | None = field(default=None, init=False, repr=False)
 
     def check(self) -> None:
@@ -145,7 +170,7 @@ class LiteLLM:
             said = f"does not take {', '.join(map(repr, refused))}"
             return self._unsupported(said, refused)
         started = time.perf_counter()
-        with _receiving() as received:
+        with _receiving(self._timeout()) as received:
             answer, headers = await self._ask(body, received)
         answer = self._annotated(answer, headers)
         if isinstance(answer, Response):
@@ -153,7 +178,7 @@ class LiteLLM:
         return answer
 
     async def _ask(
-        self, body: Mapping[str, JsonValue], received: Sequence[bytes]
+        self, body: Mapping[str, JsonValue], received: _Exchange
     ) -> tuple[Answer, Mapping[str, str]]:
         """Return an answer as it was received, else as litellm tells it; with its headers.
 
@@ -175,12 +200,12 @@ class LiteLLM:
                 f"model {self.spec.name!r}: {self.spec.model} needs a package: {error}"
             ) from error
         except openai.OpenAIError as error:
-            if not received:
-                return self._failure(error, body)
+            if not received.openai:
+                return self._failure(error, body, received)
         else:
-            if not received:
-                return parse_completion(completion.model_dump()), {}
-        return read_answer(_OK, received[-1]), {}
+            if not received.openai:
+                return read_completion(completion.model_dump()), {}
+        return self._read(_OK, received.openai[-1]), {}
 
     async def aclose(self) -> None:
         """Close litellm's connections, those of other models too."""
@@ -198,17 +223,18 @@ class LiteLLM:
         return self._known
 
     def _arguments(self, body: Mapping[str, JsonValue]) -> dict[str, Any]:
-        """Return the arguments of litellm's call."""
+        """Return the arguments of litellm's call, which it may change as it likes."""
         known = self._known_names()
-        arguments = {name: value for name, value in body.items() if name in known}
-        extras = {name: value for name, value in body.items() if name not in known}
+        own = copy.deepcopy(dict(body))
+        arguments = {name: value for name, value in own.items() if name in known}
+        extras = {name: value for name, value in own.items() if name not in known}
         return {
             **arguments,
             **({"extra_body": extras} if extras else {}),
             "model": _spelled(self.spec),
             "api_base": self.spec.api_base,
             "api_key": self._key() or (_NO_KEY if self.spec.api_base else None),
-            "timeout": self.timeout_s,
+            "timeout": self._timeout(),
             "max_retries": 0,
             "num_retries": 0,
             "stream": False,
@@ -217,6 +243,14 @@ class LiteLLM:
             # where the package `mcp` is not installed.
             "_skip_mcp_handler": True,
         }
+
+    def _timeout(self) -> Any:  # noqa: ANN401 - httpx.Timeout, imported late
+        import httpx  # noqa: PLC0415 - heavy
+
+        # Without a connection nothing was sent: that must be known before the time is over.
+        connect_s = min(_CONNECT_S, self.timeout_s / 2)
+        read_s = self.read_timeout_s or self.timeout_s
+        return httpx.Timeout(self.timeout_s, connect=connect_s, read=read_s)
 
     def _refused(self, body: Mapping[str, JsonValue]) -> list[str]:
         """Return the parameters of a request that cannot be handed to this model."""
@@ -236,7 +270,7 @@ class LiteLLM:
         return classify_error(None, "unsupported_parameter", None, said, ", ".join(names))
 
     def _failure(
-        self, error: Exception, sent: Mapping[str, JsonValue]
+        self, error: Exception, sent: Mapping[str, JsonValue], received: _Exchange
     ) -> tuple[Answer, Mapping[str, str]]:
         """Find out what went wrong: from the endpoint's own words, wherever litellm keeps them."""
         import httpx  # noqa: PLC0415 - heavy
@@ -245,28 +279,61 @@ class LiteLLM:
         chain = tuple(_chain(error))
         for cause in chain:
             if isinstance(cause, httpx.HTTPStatusError):
-                received = cause.response
-                return read_answer(received.status_code, _content(received)), received.headers
+                said_no = cause.response
+                return self._read(said_no.status_code, _content(said_no)), said_no.headers
         if isinstance(error, litellm.UnsupportedParamsError):
             said = str(error).removeprefix("litellm.UnsupportedParamsError: ")
             said = said.split("To drop")[0]
             names = [name for name in sorted(sent) if re.search(rf"\b{name}\b", said)]
             return self._unsupported(said, names), {}
-        if isinstance(error, litellm.Timeout):
-            return classify_error(None, "timeout", None, _first_line(chain[-1])), {}
+        answer = self._underway(error, chain)
+        return answer or self._unread(error, chain, received), {}
+
+    def _underway(self, error: Exception, chain: tuple[BaseException, ...]) -> Answer | None:
+        """Return what became of a call that broke on the way; None where that is not it."""
+        import httpx  # noqa: PLC0415 - heavy
+
+        root = chain[-1]
+        said = self._masked(f"{type(root).__name__}: {root}")
+        if _is_unconnected(chain):
+            return classify_error(None, "network", None, said)
+        if isinstance(error, _litellm().Timeout):
+            return classify_error(None, "timeout", None, self._masked(_first_line(root)))
         if any(isinstance(cause, httpx.TransportError) for cause in chain):
-            root = chain[-1]
-            return classify_error(None, "network", None, f"{type(root).__name__}: {root}"), {}
-        unreadable = _unreadable_body(chain)
-        if unreadable is not None:
-            return read_answer(_OK, unreadable), {}
+            return lost(classify_error(None, "network", None, said))
+        return None
+
+    def _unread(
+        self, error: Exception, chain: tuple[BaseException, ...], received: _Exchange
+    ) -> Answer:
+        """Return what became of a call that litellm could not send, or not read the answer to."""
+        said = self._masked(_first_line(error))
+        if any(isinstance(cause, _litellm().ImageFetchError) for cause in chain):
+            said = f"{self.spec.model} takes no address of an image, and nobody else may fetch it"
+            return classify_error(None, "invalid_image_url", None, said)
         status = getattr(error, "status_code", None)
-        return classify_error(status, None, type(error).__name__, _first_line(error)), {}
+        if received.other and (unreadable := _unreadable_body(chain)) is not None:
+            return self._read(_OK, unreadable)
+        is_untranslated = isinstance(chain[-1], _OF_THE_REQUEST) and (status or _SERVER) >= _SERVER
+        if is_untranslated and not received.other:
+            said = f"{self.spec.model}: litellm cannot translate the request: {said}"
+            return classify_error(None, "invalid_request_error", None, said)
+        answer = classify_error(status, None, type(error).__name__, said)
+        return lost(answer) if received.other else answer
+
+    def _read(self, status: int, raw: bytes) -> Answer:
+        return read_answer(status, raw, self._secrets())
+
+    def _masked(self, text: str) -> str:
+        return mask(text, self._secrets())
+
+    def _secrets(self) -> tuple[str, ...]:
+        return (*own_secrets(self.spec, self._key()), *_secrets())
 
     def _annotated(self, answer: Answer, headers: Mapping[str, str]) -> Answer:
         return annotate(
             answer,
-            secrets=_secrets() if answer.detail else (),
+            secrets=self._secrets() if answer.detail else (),
             key_source=key_source(self._key_env()),
             retry_after=retry_after_s(headers, time.time()),
         )
@@ -284,8 +351,7 @@ class LiteLLM:
     def _check_key(self, route: _Route) -> None:
         name = self.spec.api_key_env
         if name is not None:
-            if not os.environ.get(name):
-                raise missing_key(self.spec, [name])
+            check_key(self.spec, name, os.environ.get(name))
             return
         if self.spec.api_base is not None or route.provider.startswith(_CLOUDS):
             return
@@ -337,14 +403,14 @@ def load() -> Any:  # noqa: ANN401 - the module, which is untyped
 
 
 @contextmanager
-def _receiving() -> Iterator[list[bytes]]:
-    """Collect what OpenAI's client receives under status 200 in this context."""
-    received: list[bytes] = []
-    token = _RECEIVED.set(received)
+def _receiving(timeout: Any) -> Iterator[_Exchange]:  # noqa: ANN401 - httpx.Timeout
+    """Collect what is received under status 200 in this context."""
+    received = _Exchange(timeout=timeout)
+    token = _EXCHANGE.set(received)
     try:
         yield received
     finally:
-        _RECEIVED.reset(token)
+        _EXCHANGE.reset(token)
 
 
 @cache
@@ -365,6 +431,8 @@ def _litellm() -> Any:  # noqa: ANN401 - the module, which is untyped
         logging.getLogger(name).setLevel(logging.CRITICAL)
     _keep_developer_messages()
     _keep_bodies()
+    _send_once()
+    _end_bodies()
     return litellm
 
 
@@ -396,12 +464,55 @@ def _keep_bodies() -> None:
     parse = raw.parse
 
     def parsed(response: Any, **options: Any) -> Any:  # noqa: ANN401 - as OpenAI's client has it
-        seen = _RECEIVED.get()
+        seen = _EXCHANGE.get()
         if seen is not None:
-            seen.append(response.http_response.content)
+            seen.openai.append(response.http_response.content)
         return parse(response, **options)
 
     raw.parse = parsed
+
+
+def _send_once() -> None:
+    """Keep litellm's own client from sending again what broke off, and note what it receives."""
+    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+
+    handler: Any = AsyncHTTPHandler
+    post = handler.post
+
+    async def again(*_: object, **__: object) -> None:
+        raise  # noqa: PLE0704 - what the first try ended with: this is called while it is handled
+
+    async def posted(self: object, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - httpx's
+        seen = _EXCHANGE.get()
+        if seen is None:
+            return await post(self, *args, **options)
+        # litellm makes one number of it for most vendors, and that is the time to connect too.
+        response = await post(self, *args, **options | {"timeout": seen.timeout})
+        seen.other.append(_content(response))
+        return response
+
+    handler.single_connection_post_request = again
+    handler.post = posted
+
+
+def _end_bodies() -> None:
+    """Break off a body that has no end."""
+    import httpx  # noqa: PLC0415 - heavy
+    from litellm.llms.custom_httpx.aiohttp_transport import AiohttpResponseStream
+
+    stream: Any = AiohttpResponseStream
+    read = stream.__aiter__
+
+    async def bounded(self: object) -> AsyncIterator[bytes]:
+        n = 0
+        async for part in read(self):
+            n += len(part)
+            if n > MAX_BODY:
+                message = f"the body is longer than {MAX_BODY:,} bytes"
+                raise httpx.ReadError(message)
+            yield part
+
+    stream.__aiter__ = bounded
 
 
 @cache
@@ -455,6 +566,28 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ or current.__context__
 
 
+def _is_unconnected(chain: tuple[BaseException, ...]) -> bool:
+    """Whether a call failed before there was a connection, so that nothing was sent."""
+    import aiohttp  # noqa: PLC0415 - heavy
+    import httpx  # noqa: PLC0415 - heavy
+
+    before = (
+        aiohttp.ClientConnectorError,
+        aiohttp.ClientHttpProxyError,
+        aiohttp.ConnectionTimeoutError,
+        httpx.ConnectTimeout,
+        httpx.PoolTimeout,
+        httpx.ProxyError,
+        httpx.UnsupportedProtocol,
+    )
+    if any(isinstance(cause, before) for cause in chain):
+        return True
+    # litellm says `ConnectError` of every error that aiohttp has of a socket.
+    return any(isinstance(cause, httpx.ConnectError) for cause in chain) and not any(
+        isinstance(cause, aiohttp.ClientError) for cause in chain
+    )
+
+
 def _content(received: Any) -> bytes:  # noqa: ANN401 - httpx.Response, imported late
     import httpx  # noqa: PLC0415 - heavy
 
@@ -497,5 +630,5 @@ def _first_line(error: BaseException) -> str:
 
 def _secrets() -> tuple[str, ...]:
     """Return every key in the environment: any of them may be echoed by an endpoint."""
-    endings = ("_KEY", "_TOKEN", "_SECRET")
+    endings = ("KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_CREDENTIAL", "_CREDENTIALS")
     return tuple(value for name, value in os.environ.items() if value and name.endswith(endings))

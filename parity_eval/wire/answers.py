@@ -2,13 +2,20 @@
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+import msgspec
 
 from parity_eval.records import (
     Answer,
     Finish,
+    Hole,
     JsonObject,
     JsonValue,
+    Missing,
     ModelSpec,
     Response,
     ToolCall,
@@ -19,27 +26,42 @@ from parity_eval.wire.errors import (
     classify_error,
     error_fields,
     error_object,
+    lost,
     recognise,
 )
 from parity_eval.wire.prompts import prompted
-from parity_eval.wire.text import clean, count_or_none, dumps, shorten, text_or_none
+from parity_eval.wire.text import clean, count_or_none, dumps, mask, shorten, text_or_none
 
 OURS = frozenset({"messages", "model", "stream", "stream_options", "n"})
 """Parts of a request that a model's own parameters must not replace."""
 _NOT_SENT = (OURS - {"messages"}) | {"metadata", "store"}
 """How a logged answer was delivered and filed; it has no say in what the answer is."""
+_CREDENTIAL = re.compile(
+    r"(^|_)(api_?key|access_key(_id)?|secret|password|credentials?|authorization)(_|$)"
+    r"|(^|_)(ad|api|auth|access|bearer|id|security|session)_token$"
+    r"|^(extra_|default_)?headers$|^token$",
+    re.IGNORECASE,
+)
+"""Arguments of a client that a gateway logs beside the body: another vendor must not see them."""
+_NOT_SET = OURS | {"drop"}
 
+_BROKEN_OFF = frozenset(
+    {"error", "abort", "aborted", "cancelled", "canceled", "incomplete", "network_error"}
+    | {"insufficient_system_resource", "server_error", "timeout"}
+)
+"""Finish reasons by which an endpoint says that it broke off; half an answer is no model's."""
 _FINISHES: Mapping[str, Finish] = {
     **dict.fromkeys(("stop", "end_turn", "stop_sequence", "complete", "completed"), Finish.STOP),
     **dict.fromkeys(("eos", "eos_token"), Finish.STOP),
     **dict.fromkeys(("length", "max_tokens", "max_output_tokens"), Finish.LENGTH),
-    "model_context_window_exceeded": Finish.LENGTH,
+    **dict.fromkeys(("model_context_window_exceeded", "model_length"), Finish.LENGTH),
     **dict.fromkeys(("tool_calls", "function_call", "tool_use"), Finish.TOOL_CALLS),
     **dict.fromkeys(("content_filter", "content_filtered", "refusal", "refused"), Finish.REFUSED),
     **dict.fromkeys(("safety", "recitation", "blocklist", "spii"), Finish.REFUSED),
     **dict.fromkeys(("prohibited_content", "sensitive", "guardrail_intervened"), Finish.REFUSED),
     "rejected": Finish.REJECTED,
     "invalid": Finish.INVALID,
+    **dict.fromkeys(_BROKEN_OFF, Finish.INVALID),
 }
 """Finish reasons, in lower case, as vendors (and our own recordings) spell them."""
 
@@ -67,7 +89,8 @@ def request_body(logged: JsonObject, spec: ModelSpec) -> dict[str, JsonValue]:
 
     Returns:
         A new body: without the model's name, and without what says how the logged answer was
-        delivered (`stream`, `n`) or filed (`metadata`, `store`).
+        delivered (`stream`, `n`) or filed (`metadata`, `store`), and without a client's keys and
+        headers.
 
     Example:
         >>> from parity_eval.records import ModelName
@@ -77,12 +100,14 @@ def request_body(logged: JsonObject, spec: ModelSpec) -> dict[str, JsonValue]:
         {'top_p': 0.5}
     """
     drop = spec.params.get("drop")
-    dropped = {str(name) for name in drop} if isinstance(drop, list) else set()
-    kept = {name: value for name, value in logged.items() if name not in _NOT_SENT | dropped}
-    own = {name: value for name, value in spec.params.items() if name not in OURS | {"drop"}}
-    body: dict[str, JsonValue] = {
-        name: value for name, value in {**kept, **own}.items() if value is not None
+    left_out = _NOT_SENT.union(map(str, drop)) if isinstance(drop, list) else _NOT_SENT
+    body = {
+        name: value
+        for name, value in logged.items()
+        if name not in left_out and not _is_credential(name)
     }
+    body |= {name: value for name, value in spec.params.items() if name not in _NOT_SET}
+    body = {name: value for name, value in body.items() if value is not None}
     if spec.prompt is not None and "messages" in body:
         body["messages"] = prompted(body["messages"], spec.prompt)
     return body
@@ -122,6 +147,18 @@ def parse_completion(body: JsonValue) -> Response:
         detail=detail,
         fingerprint=text_or_none(top.get("system_fingerprint")),
     )
+
+
+def read_completion(body: JsonValue) -> Answer:
+    """Turn a chat-completion body that an endpoint sent into a response or a hole.
+
+    As `parse_completion`, but what the endpoint itself says it broke off is missing.
+    """
+    word = _broken_off(body)
+    if word is None:
+        return parse_completion(body)
+    detail = shorten(f"the endpoint broke off: finish_reason {word}")
+    return Missing(hole=Hole.SERVER, detail=detail, may_be_billed=True)
 
 
 def completion_body(response: Response, model: str) -> dict[str, JsonValue]:
@@ -169,7 +206,7 @@ def completion_body(response: Response, model: str) -> dict[str, JsonValue]:
     return body
 
 
-def read_answer(status: int, raw: bytes) -> Answer:
+def read_answer(status: int, raw: bytes, secrets: Iterable[str] = ()) -> Answer:
     """Turn what an endpoint sent back into a response or a hole.
 
     Under status 200, an error body is what the error says it is; where it says nothing that we
@@ -179,24 +216,37 @@ def read_answer(status: int, raw: bytes) -> Answer:
     Args:
         status: HTTP status.
         raw: Body as received.
+        secrets: What must not be repeated of it in a `detail`, be it in full or cut off.
 
     Returns:
         The answer.
     """
+    answer = _read(status, raw)
+    if answer.detail is None or (masked := mask(raw, secrets)) == raw:
+        return answer
+    return replace(answer, detail=_read(status, masked).detail or "")
+
+
+def _read(status: int, raw: bytes) -> Answer:
     body = _decode(raw)
     is_ok = status // 100 == _SUCCESS
     error = error_object(body)
     if error is None:
         if is_ok and isinstance(body, str) and body.lstrip().startswith(("{", "[")):
-            return classify_error(None, "network", None, f"the body is broken JSON: {body}")
+            said = f"the body is broken JSON: {body}"
+            return lost(classify_error(None, "network", None, said))
         if is_ok:
-            return parse_completion(body)
+            return read_completion(body)
         return classify_error(status, None, None, body if isinstance(body, str) else dumps(body))
     fields = error_fields(error)
     if not is_ok:
         return classify_error(status, fields.code, fields.type_, fields.message, fields.param)
     kind = recognise(None, fields)
-    return parse_completion(body) if kind is None else as_answer(kind, None, fields)
+    if kind is None:
+        return parse_completion(body)
+    answer = as_answer(kind, None, fields)
+    # What fails after it chose its words has generated some.
+    return lost(answer) if isinstance(body, dict) and body.get("choices") else answer
 
 
 def recorded_error(error: JsonValue) -> Answer:
@@ -212,12 +262,17 @@ def recorded_error(error: JsonValue) -> Answer:
 
 
 def _usage_body(usage: Usage) -> dict[str, JsonValue]:
-    return {
+    body: dict[str, JsonValue] = {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.input_tokens + usage.output_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens},
     }
+    if usage.cache_write_tokens:
+        body["cache_creation_input_tokens"] = usage.cache_write_tokens
+    if usage.reasoning_tokens:
+        body["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
+    return body
 
 
 def _choice_and_message(
@@ -287,13 +342,25 @@ def _finish(choice: Mapping[str, JsonValue], *, is_calling: bool) -> tuple[Finis
 
     The upstream vendor's own word, where a gateway passes it on, says more than the gateway's.
     """
-    native = choice.get("native_finish_reason") or _vendor_field(choice, "native_finish_reason")
-    words = [str(word) for word in (native, choice.get("finish_reason")) if word]
+    words = _finish_words(choice)
     finish = next((_FINISHES[w.lower()] for w in words if w.lower() in _FINISHES), Finish.STOP)
     if finish is Finish.STOP and is_calling:
         finish = Finish.TOOL_CALLS
-    is_known = not words or words[0].lower() in _FINISHES
+    is_known = not words or words[0].lower() in _FINISHES.keys() - _BROKEN_OFF
     return finish, None if is_known else shorten(f"finish_reason {words[0]}")
+
+
+def _broken_off(body: JsonValue) -> str | None:
+    """Return the word by which an endpoint says that it broke off."""
+    choice, _ = _choice_and_message(body if isinstance(body, dict) else {})
+    words = _finish_words(choice)
+    known = next((word for word in words if word.lower() in _FINISHES), "")
+    return known if known.lower() in _BROKEN_OFF else None
+
+
+def _finish_words(choice: Mapping[str, JsonValue]) -> list[str]:
+    native = choice.get("native_finish_reason") or _vendor_field(choice, "native_finish_reason")
+    return [str(word) for word in (native, choice.get("finish_reason")) if word]
 
 
 def _vendor_field(fields: Mapping[str, JsonValue], name: str) -> JsonValue:
@@ -303,7 +370,11 @@ def _vendor_field(fields: Mapping[str, JsonValue], name: str) -> JsonValue:
 
 
 def _usage(usage: JsonValue) -> Usage | None:
-    """Read token counts; zero input and zero output are what gateways write for `unknown`."""
+    """Read token counts; zero input and zero output are what gateways write for `unknown`.
+
+    Some endpoints leave what a model thought out of the completion, and count it in the total only,
+    or beside both.
+    """
     if not isinstance(usage, dict):
         return None
     n_input, n_output = (
@@ -312,15 +383,28 @@ def _usage(usage: JsonValue) -> Usage | None:
     )
     if n_input is None or n_output is None or not (n_input or n_output):
         return None
-    details = usage.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    cached = _detail(usage, "prompt_tokens_details", "cached_tokens")
     if cached is None:
-        cached = usage.get("prompt_cache_hit_tokens")
+        cached = count_or_none(usage.get("prompt_cache_hit_tokens"))
+    written = count_or_none(usage.get("cache_creation_input_tokens"))
+    if written is None:
+        written = _detail(usage, "prompt_tokens_details", "cache_creation_tokens")
+    thought = _detail(usage, "completion_tokens_details", "reasoning_tokens") or 0
+    n_read = min(cached or 0, n_input)
+    if thought > n_output:
+        n_output += thought
     return Usage(
         input_tokens=n_input,
-        output_tokens=n_output,
-        cached_input_tokens=min(count_or_none(cached) or 0, n_input),
+        output_tokens=max(n_output, (count_or_none(usage.get("total_tokens")) or 0) - n_input),
+        cached_input_tokens=n_read,
+        cache_write_tokens=min(written or 0, n_input - n_read),
+        reasoning_tokens=thought,
     )
+
+
+def _detail(usage: Mapping[str, JsonValue], part: str, name: str) -> int | None:
+    details = usage.get(part)
+    return count_or_none(details.get(name)) if isinstance(details, dict) else None
 
 
 def _seconds(value: JsonValue) -> float | None:
@@ -329,10 +413,22 @@ def _seconds(value: JsonValue) -> float | None:
     return float(value) if 0 <= value < math.inf else None
 
 
+@lru_cache(maxsize=1024)
+def _is_credential(name: str) -> bool:
+    return _CREDENTIAL.search(name) is not None
+
+
 def _decode(raw: bytes) -> JsonValue:
     """Read a body: JSON where it is JSON, else its text."""
+    value: JsonValue
     try:
-        value: JsonValue = json.loads(raw)
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        pass  # it is stricter than endpoints are
+    else:
+        return value
+    try:
+        value = json.loads(raw)
     except (ValueError, RecursionError):
         return raw.decode("utf-8", "replace")
     return value

@@ -1,6 +1,6 @@
 """Where a model is, and what to say when it is not there. Providers do the asking."""
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from parity_eval.errors import ConfigError, IncompleteError
 from parity_eval.records import JsonObject, ModelSpec
@@ -49,6 +49,40 @@ def missing_key(spec: ModelSpec, names: list[str]) -> ConfigError:
     return ConfigError(
         f"model {spec.name!r}: no API key; set the environment variable {' or '.join(names)}"
     )
+
+
+def check_key(spec: ModelSpec, name: str, key: str | None) -> None:
+    """Refuse a key that cannot be sent.
+
+    Args:
+        spec: The model.
+        name: Environment variable that holds the key.
+        key: What it holds.
+
+    Raises:
+        ConfigError: none, one with a character that no key has, or one beside a password.
+    """
+    if not key:
+        raise missing_key(spec, [name])
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(
+            f"model {spec.name!r}: the key in {name} holds a character that no key has, such as a "
+            "line break; set the variable again"
+        )
+    if spec.api_base is None:
+        return
+    address(spec)
+    if urlsplit(spec.api_base).username is not None:
+        raise ConfigError(
+            f"model {spec.name!r}: `api_base` names a user, and {name} holds a key; only one of "
+            "them can be sent"
+        )
+
+
+def own_secrets(spec: ModelSpec, key: str | None) -> tuple[str, ...]:
+    """Return what nobody may see of how a model is reached: its key, and a password."""
+    password = urlsplit(spec.api_base or "").password
+    return tuple(filter(None, (key, password, unquote(password or ""))))
 
 
 def key_source(name: str | None) -> str:

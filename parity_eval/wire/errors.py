@@ -7,7 +7,8 @@ from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
 from parity_eval.records import Answer, Finish, Hole, JsonValue, Missing, Response
-from parity_eval.wire.text import dumps, shorten
+from parity_eval.wire.rates import exhausted_s
+from parity_eval.wire.text import dumps, mask, shorten
 
 Kind: TypeAlias = Finish | Hole
 """A `Finish` counts as an answer, a `Hole` is missing."""
@@ -72,6 +73,15 @@ _SPECIFIC = (
             r"credit balance is too low|insufficient (balance|credits?|funds)"
             r"|reached your specified api usage limits|billing (hard )?limit"
             r"|exceeded your current (usage )?quota|check your plan and billing"
+        ),
+    ),
+    _Rule(
+        kind=Hole.UNREPLAYABLE,
+        names=_names("invalid_image_url imagefetcherror"),
+        words=_words(
+            r"(error|timeout|failed|failure|unable|could not|cannot)\b.{0,20}"
+            r"\b(download|fetch|retriev)\w*.{0,40}(image|file|media|url|https?:)"
+            r"|image url download is disabled"
         ),
     ),
     _Rule(
@@ -187,7 +197,15 @@ _NO_NAME = "NAME"
 _REMEDY = re.compile(r"params: \{drop: \[([\w, ]+)\]\}\)$")
 _FORBIDDEN = 403
 _SERVER_ERROR = 500
-_SHORTEST_KEY = 8  # shorter ones are placeholders such as `none`
+_ECHOING = frozenset({400, 413, 422})
+_ECHO = re.compile(
+    r"(?<!\w)'[^'\n]*'(?!\w)|\"input(_value)?\": ?(\"(?:[^\"\\]|\\.)*\"|[\[{].*)", re.DOTALL
+)
+"""What an endpoint repeats of the request that it will not take."""
+_BY_THEIR_OPENING = frozenset({Hole.QUOTA, Hole.AUTH, Hole.UNREPLAYABLE})
+"""What a message says of at its beginning only: further on it repeats the request."""
+_OPENS = re.compile(r"\W*(\w+ ){0,6}")
+"""What may stand before the words that tell it."""
 
 
 def classify_error(
@@ -243,6 +261,11 @@ def as_answer(kind: Kind, status: int | None, fields: ErrorFields) -> Response |
     return Response(text="", finish=kind, detail=detail)
 
 
+def lost(answer: Response | Missing) -> Response | Missing:
+    """Say of an answer that could not be had that it may have been generated."""
+    return replace(answer, may_be_billed=True) if isinstance(answer, Missing) else answer
+
+
 def refused_parameters(answer: Answer) -> str | None:
     """Return the parameters for which an endpoint rejected a request, as `drop` would list them.
 
@@ -275,14 +298,13 @@ def annotate(
         retry_after: Seconds that the endpoint asked us to wait.
     """
     detail = answer.detail
-    for secret in secrets:
-        if detail and len(secret) >= _SHORTEST_KEY:
-            detail = detail.replace(secret, "***")
+    if detail:
+        detail = mask(detail, secrets)
     if isinstance(answer, Response):
         return answer if detail == answer.detail else replace(answer, detail=detail)
     if answer.hole is Hole.AUTH:
         detail = f"{detail} ({key_source})"
-    return Missing(hole=answer.hole, detail=detail or "", retry_after_s=retry_after)
+    return replace(answer, detail=detail or "", retry_after_s=retry_after)
 
 
 def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
@@ -305,8 +327,8 @@ def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
             return float(lower[name]) * unit_s
     try:
         return max(0.0, parsedate_to_datetime(lower["retry-after"]).timestamp() - now_s)
-    except (KeyError, ValueError):
-        return None
+    except (KeyError, ValueError, OverflowError):  # such as a zone that no calendar has
+        return exhausted_s(lower, now_s)
 
 
 def how_to_drop(listed: str) -> str:
@@ -375,9 +397,15 @@ def _remedy(fields: ErrorFields) -> str:
 def _match(rules: tuple[_Rule, ...], status: int | None, fields: ErrorFields) -> Kind | None:
     names = {name.lower() for name in (fields.code, fields.type_) if name}
     is_readable = status is None or status < _SERVER_ERROR
+    said = _ECHO.sub("", fields.message) if status in _ECHOING else fields.message
     for rule in rules:
         named = not rule.names.isdisjoint(names)
-        worded = is_readable and rule.words is not None and bool(rule.words.search(fields.message))
+        found = rule.words.search(said) if is_readable and rule.words is not None else None
+        worded = found is not None and (
+            status not in _ECHOING
+            or rule.kind not in _BY_THEIR_OPENING
+            or _OPENS.fullmatch(said[: found.start()]) is not None
+        )
         if (named and worded) if rule.needs_both else (named or worded):
             return rule.kind
     return None

@@ -5,14 +5,17 @@ prompt log -> requests -> tasks -> seeded order -> replay -> pairs -> scores -> 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parity_eval import codec, coverage, documents, explorer, labels, manifest, placebo, plugins
 from parity_eval.answers import rendered
 from parity_eval.armplans import Before, arm_plans
+from parity_eval.armtest import ArmPlan
 from parity_eval.asking import Asking
 from parity_eval.batches import BatchLog
 from parity_eval.books import output_bound
@@ -30,6 +33,7 @@ from parity_eval.interrupt import Interrupt
 from parity_eval.labels import Labels
 from parity_eval.limits import provider_of
 from parity_eval.lines import expand
+from parity_eval.outcomes import is_of_request
 from parity_eval.parity import MOST_JUDGED, Ruled
 from parity_eval.planning import worst_case_usd
 from parity_eval.protocols import Listener
@@ -52,6 +56,12 @@ from parity_eval.study import Study, TaskSpec
 from parity_eval.summarise import Results, by_price, circumstances, run_summary
 from parity_eval.summary import RunSummary
 from parity_eval.terms import Orders, fresh_orders, resolved, study_hash
+
+_NEW_OBJECTS = 20_000
+"""Between two looks for garbage."""
+_PROGRESS_S = 0.25
+_PROGRESS_SHARE = 50
+"""Working out where the arms stand takes at most one part in so many of the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +95,19 @@ class Prepared:
         return f"{self.study.name}-{self.study_hash[:10]}"
 
 
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Look for garbage more seldom: what a run keeps grows all the time, and is not in cycles."""
+    before = gc.get_threshold()
+    gc.set_threshold(_NEW_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+@_few_collections()
 def run(study: Study, listener: Listener, *, approve: Callable[[float], bool]) -> RunResult:
     """Evaluate a study, or go on with its unfinished run.
 
@@ -101,6 +124,7 @@ def run(study: Study, listener: Listener, *, approve: Callable[[float], bool]) -
         IncompleteError: an endpoint does not answer, or another process works on this run.
     """
     prepared = prepare(study, listener)
+    _check_offline(prepared)
     prepared.models.check()
     prepared = _within_budget(prepared, approve)
     register = Register(Path(study.run.out))
@@ -113,12 +137,14 @@ def run(study: Study, listener: Listener, *, approve: Callable[[float], bool]) -
             )
         prepared.models.attach(BatchLog.load(folder.path), listener.on_note)
         evaluation = _open(prepared, folder, orders, register, answers)
+        evaluation.asking.replay.on_note = listener.on_note
+        gc.freeze()  # no garbage among what was imported and read
         try:
             results = asyncio.run(_closing(prepared, evaluation, listener))
         except asyncio.CancelledError as error:
             # The second Ctrl-C; the journal holds all that arrived.
             raise KeyboardInterrupt from error
-        for note in answers.notes() if answers else ():
+        for note in (*evaluation.notes(), *(answers.notes() if answers else ())):
             listener.on_note(note)
         return _write(prepared, folder, results)
 
@@ -161,7 +187,8 @@ def prepare(study: Study, listener: Listener) -> Prepared:
     }
     return Prepared(
         study=study,
-        intake=intake,
+        # The designs hold what is needed of the entries.
+        intake=replace(intake, by_task={}),
         designs=designs,
         labels=table,
         judge_labels=judge_table,
@@ -182,7 +209,15 @@ async def _closing(prepared: Prepared, evaluation: Evaluation, listener: Listene
 
 async def _evaluate(prepared: Prepared, evaluation: Evaluation, listener: Listener) -> Results:
     """Run the placebos, then the tests of all arms until everything is decided."""
-    study, replay = prepared.study, evaluation.asking.replay
+    interrupt = _interrupt(prepared, evaluation, listener)
+    with interrupt.listening():
+        return await _decide(prepared, evaluation, listener, interrupt)
+
+
+async def _decide(
+    prepared: Prepared, evaluation: Evaluation, listener: Listener, interrupt: Interrupt
+) -> Results:
+    study = prepared.study
     placebos = {
         design.spec.name: await _placebos(prepared, design, evaluation)
         for design in prepared.designs
@@ -200,6 +235,17 @@ async def _evaluate(prepared: Prepared, evaluation: Evaluation, listener: Listen
     )
     certifier = Certifier(plans, study.test)
     _announce(prepared, evaluation, listener)
+    await _certify(prepared, evaluation, certifier, listener, interrupt)
+    why_incomplete = _why_incomplete(certifier, is_interrupted=interrupt.is_asked)
+    results = _results(prepared, evaluation, certifier, plans, known, why_incomplete)
+    for decision in results.decisions:
+        listener.on_progress(decision, results.spent_usd)
+    return results
+
+
+def _interrupt(prepared: Prepared, evaluation: Evaluation, listener: Listener) -> Interrupt:
+    """Return what ends the run when the user asks for it."""
+    replay = evaluation.asking.replay
 
     def wind_down(note: str) -> None:
         replay.wind_down()
@@ -211,51 +257,71 @@ async def _evaluate(prepared: Prepared, evaluation: Evaluation, listener: Listen
                 "same command collects them"
             )
 
-    interrupt = Interrupt(wind_down)
-    with interrupt.listening():
-        showing = asyncio.create_task(_show_progress(certifier, replay, listener))
-        try:
-            await certify(
-                evaluation,
-                certifier,
-                concurrency=study.run.concurrency,
-                batch_size=study.run.batch.size if study.run.batch.models else 0,
-                should_stop=lambda: interrupt.is_asked,
-            )
-            await _ask_heavy(evaluation, certifier)
-        finally:
-            showing.cancel()
-    decisions = certifier.decisions()
-    for decision in decisions:
-        listener.on_progress(decision, replay.spent_usd)
+    return Interrupt(wind_down)
+
+
+async def _certify(
+    prepared: Prepared,
+    evaluation: Evaluation,
+    certifier: Certifier,
+    listener: Listener,
+    interrupt: Interrupt,
+) -> None:
+    """Run the tests of all arms until everything is decided, or the user stops them."""
+    run, replay = prepared.study.run, evaluation.asking.replay
+    showing = asyncio.create_task(_show_progress(certifier, replay, listener))
+    try:
+        await certify(
+            evaluation,
+            certifier,
+            concurrency=run.concurrency,
+            batch_size=run.batch.size if run.batch.models else 0,
+            should_stop=lambda: interrupt.is_asked,
+        )
+        await _ask_heavy(evaluation, certifier)
+    finally:
+        showing.cancel()
+
+
+def _results(
+    prepared: Prepared,
+    evaluation: Evaluation,
+    certifier: Certifier,
+    plans: Sequence[ArmPlan],
+    placebos: Mapping[TaskName, tuple[PlaceboResult, ...]],
+    why_incomplete: str | None,
+) -> Results:
+    """Collect what the tests came to."""
+    study, replay, arms = prepared.study, evaluation.asking.replay, certifier.arms
     judge_is = [
         name for model in prepared.models.judge_models() if (name := contestant(study, model))
     ]
     return Results(
         designs=prepared.designs,
-        placebos=known,
-        closed=closed,
-        decisions=decisions,
-        outcomes={arm: evaluation.used(arm, certifier.position(arm)) for arm in certifier.arms},
-        beyond={arm: evaluation.beyond(arm, certifier.position(arm)) for arm in certifier.arms},
-        positions={arm: certifier.position(arm) for arm in certifier.arms},
+        placebos=placebos,
+        closed=_closed(prepared.designs, placebos),
+        decisions=certifier.decisions(),
+        outcomes={arm: evaluation.used(arm, certifier.position(arm)) for arm in arms},
+        beyond={arm: evaluation.beyond(arm, certifier.position(arm)) for arm in arms},
+        positions={arm: certifier.position(arm) for arm in arms},
         n_units={arm.task: len(order) for arm, order in evaluation.orders.items()},
         gate_sizes={
             (plan.arm.task, part.name): part.size for plan in plans for part in plan.parts[1:]
         },
         needed_labels=_needed_labels(evaluation, certifier),
         by_rule={rule: certifier.certified_by(rule) for rule in RoutingRule},
-        waste={arm: certifier.waste(arm) for arm in certifier.arms},
+        waste={arm: certifier.waste(arm) for arm in arms},
         circumstances=circumstances(
             study,
             prepared.designs,
-            known,
+            placebos,
             judge_is=judge_is[0] if judge_is else None,
             n_units={arm: len(order) for arm, order in evaluation.orders.items()},
         ),
         ledger=replay.ledger(),
         spent_usd=replay.spent_usd,
-        why_incomplete=_why_incomplete(certifier, interrupt),
+        newest=manifest.utc(replay.newest_at) if replay.newest_at is not None else None,
+        why_incomplete=why_incomplete,
     )
 
 
@@ -268,7 +334,9 @@ def _write(prepared: Prepared, folder: RunFolder, results: Results) -> RunResult
         run_id=prepared.run_id,
         study_hash=prepared.study_hash,
     )
-    document = manifest.build(summary, prepared.study, _newest(prepared, folder.path))
+    document = manifest.build(
+        summary, prepared.study, results.newest or prepared.intake.last_timestamp
+    )
     documents.check(document, "manifest.v1.json", "the manifest")
     used = {(arm.task, arm.candidate): n for arm, n in results.positions.items()}
     pairs = explorer.pairs(lambda: read_journal(folder.path), used)
@@ -314,10 +382,22 @@ def _check_judge(study: Study, models: plugins.Models) -> None:
             raise ConfigError(f"{study.origin}: judge: {self_preference_message(model, name)}")
 
 
+def _check_offline(prepared: Prepared) -> None:
+    """Refuse live models offline where no answer of theirs can be at hand."""
+    run, live = prepared.study.run, prepared.models.live
+    out = Path(run.out)
+    at_hand = (out / ANSWERS, out / prepared.run_id / JOURNAL)
+    if run.offline and live and not any(path.exists() for path in at_hand):
+        names = ", ".join(map(repr, live))
+        raise ConfigError(
+            f"--offline, but {names} would be asked over the network; use recordings of them"
+        )
+
+
 def _within_budget(prepared: Prepared, approve: Callable[[float], bool]) -> Prepared:
     """Return the study with a budget: its own, or the worst case once that is agreed to."""
     study = prepared.study
-    if study.run.max_cost_usd is not None or not prepared.models.live:
+    if study.run.max_cost_usd is not None or study.run.offline or not prepared.models.live:
         return prepared
     worst = worst_case_usd(study, prepared.designs, prepared.models.live)
     if not approve(worst):
@@ -406,6 +486,7 @@ def _open(
             )
         replay.remember(record)
         evaluation.remember(record)
+    replay.release_unsent()
     if is_new and study.run.is_registered:
         register.add(
             study_hash=prepared.study_hash, run_id=prepared.run_id, used=orders.to_register
@@ -437,6 +518,7 @@ def _replay_settings(prepared: Prepared) -> ReplaySettings:
         },
         limits=run.limits,
         shares={name: provider_of(spec) for name, spec in prepared.models.live.items()},
+        is_offline=run.offline,
     )
 
 
@@ -523,10 +605,14 @@ async def _ask_heavy(evaluation: Evaluation, certifier: Certifier) -> None:
 
 
 async def _show_progress(certifier: Certifier, replay: Replay, listener: Listener) -> None:
+    pause_s = _PROGRESS_S
     while True:
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(pause_s)
+        started = time.perf_counter()
         for decision in certifier.decisions(with_path=False):
             listener.on_progress(decision, replay.spent_usd)
+        # Bounds of many arms take their time, in which nothing is sent.
+        pause_s = max(_PROGRESS_S, _PROGRESS_SHARE * (time.perf_counter() - started))
 
 
 def _needed_labels(evaluation: Evaluation, certifier: Certifier) -> list[dict[str, str | None]]:
@@ -545,11 +631,11 @@ def _needed_labels(evaluation: Evaluation, certifier: Certifier) -> list[dict[st
     ]
 
 
-def _why_incomplete(certifier: Certifier, interrupt: Interrupt) -> str | None:
+def _why_incomplete(certifier: Certifier, *, is_interrupted: bool) -> str | None:
     if not certifier.is_incomplete():
         return None
     holes = certifier.holes()
-    if interrupt.is_asked or not holes:
+    if is_interrupted or not holes:
         return "interrupted; the same command goes on where it stopped"
     arm, hole = next(iter(holes.items()))
     n_arms = f"{len(holes)} arm{'s wait' if len(holes) > 1 else ' waits'}"
@@ -561,13 +647,8 @@ def _why_incomplete(certifier: Certifier, interrupt: Interrupt) -> str | None:
     again = f"{n_arms} for an answer that could not be had; {arm}: {hole.hole} ({hole.detail}). "
     if hole.hole is Hole.BUDGET:
         return f"{again}The same command with a higher budget goes on"
+    if not is_of_request(hole):
+        return f"{again}The same command tries again"
     return (
         f"{again}The same command tries again; `missing: fail` counts holes against the candidate"
     )
-
-
-def _newest(prepared: Prepared, folder: Path) -> str | None:
-    """Return the time of the newest response used: a live one's by the journal, else the log's."""
-    answers = (row for row in read_journal(folder) if row["kind"] == "answer")
-    stamps = [row["at"] for row in answers if row["paid"] or "cached_from" in row]
-    return manifest.utc(max(stamps)) if stamps else prepared.intake.last_timestamp

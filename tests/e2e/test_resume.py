@@ -389,7 +389,7 @@ def test_another_model_behind_the_same_name_ends_the_arm(tmp_path: Path) -> None
     ended = found[0]["triage/good"]
     assert ended["status"] == "inconclusive"
     assert ended["reason"] == (
-        f"the endpoint served good-1 at first and good-2 from request {ended['n'] + 1} on; an arm "
-        "tests one model"
+        f"good was served as good-1 at first and as good-2 from request {ended['n'] + 1} on; an "
+        "arm tests one model"
     )
     assert found[0]["triage/bad"]["status"] in ("rejected", "futile")

@@ -271,6 +271,32 @@ def test_offline_refuses_a_live_model_before_anything_is_sent(tmp_path: Path) ->
         assert done.code == 2
         assert "--offline, but 'good', 'bad' would be asked over the network" in done.err
         assert upstream.seen == []
+        assert not (tmp_path / "reports").exists()
+
+
+def test_offline_a_finished_run_needs_nobody(tmp_path: Path) -> None:
+    cli.log(tmp_path)
+    with server.serving(answer) as upstream:
+        config(tmp_path, upstream.base_url)
+        assert cli.run("run", cwd=tmp_path).code == 0
+        found, sent = cli.decisions(tmp_path / "reports"), len(upstream.seen)
+        again = cli.run("run", "--offline", cwd=tmp_path)
+        assert again.code == 0, again.told
+        assert cli.decisions(tmp_path / "reports") == found
+        assert len(upstream.seen) == sent
+
+
+def test_offline_the_first_answer_that_is_not_there_is_named(tmp_path: Path) -> None:
+    cli.log(tmp_path)
+    with server.serving(answer) as upstream:
+        config(tmp_path, upstream.base_url)
+        assert cli.run("run", "--max-cost", "0.5", cwd=tmp_path).code == 3
+        sent = len(upstream.seen)
+        assert sent
+        again = cli.run("run", "--offline", cwd=tmp_path)
+        assert again.code == 2, again.told
+        assert "nor the cache has its answer" in " ".join(again.err.split())
+        assert len(upstream.seen) == sent
 
 
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:
@@ -293,3 +319,43 @@ def test_a_missing_key_is_told_before_anything_is_written(tmp_path: Path) -> Non
     assert "OPENAI_API_KEY" in done.err
     assert "Traceback" not in done.told
     assert not (tmp_path / "reports").exists()
+
+
+@pytest.mark.parametrize("fault", ["auth", "unknown_model", "quota"])
+def test_what_lies_with_the_endpoint_never_counts_against_a_candidate(
+    tmp_path: Path, fault: server.Fault
+) -> None:
+    cli.log(tmp_path)
+
+    mended: list[bool] = []
+
+    def after_a_while(model: str, item: str, attempt: int) -> server.Fault | None:
+        is_hit = model == "good" and not mended and len(upstream.seen) > 20
+        return fault if is_hit else None
+
+    with server.serving(answer, fault=after_a_while) as upstream:
+        config(tmp_path, upstream.base_url, extra="missing: fail\n")
+        done = cli.run("run", "--max-wait", "1", cwd=tmp_path)
+        assert done.code == 3, done.told
+        assert "counts holes against the candidate" not in " ".join(done.told.split())
+        assert cli.decisions(tmp_path / "reports")["triage/good"]["status"] == "open"
+        mended.append(True)
+        assert cli.run("run", cwd=tmp_path).code == 0
+    assert cli.decisions(tmp_path / "reports")["triage/good"]["status"] == "certified"
+
+
+def test_one_model_under_two_names_that_take_different_things(tmp_path: Path) -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    rows = [cli.entry(n) for n in range(150)]
+    for row in rows:
+        row["request"]["tools"] = [tool]
+    cli.write_lines(tmp_path / "log.jsonl", rows)
+    with server.serving(answer) as upstream:
+        path = config(tmp_path, upstream.base_url)
+        told = path.read_text(encoding="utf-8").replace("name: bad, model: openai/bad", "BAD")
+        own = "name: bad, model: openai/good, capabilities: {tools: false}"
+        path.write_text(told.replace("BAD", own), encoding="utf-8")
+        assert cli.run("run", cwd=tmp_path).code == 0
+    found = cli.decisions(tmp_path / "reports")
+    assert found["triage/good"]["status"] == "certified"
+    assert found["triage/bad"]["status"] == "rejected"

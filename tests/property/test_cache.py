@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from parity_eval.cache import CacheSettings, SharedAnswers
 from parity_eval.frames import drop_torn_line, frame, is_whole, unframe
+from parity_eval.outcomes import is_kept
 from parity_eval.records import Finish, Response, ToolCall, Usage
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -24,7 +25,7 @@ RESPONSES = st.builds(
     latency_s=st.none() | st.floats(0, 1e6),
     detail=st.none() | TEXT,
     fingerprint=st.none() | TEXT,
-)
+).filter(is_kept)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),

@@ -1,6 +1,7 @@
 """Whatever endpoints do, a ledger stays a ledger."""
 
 import asyncio
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -37,6 +38,12 @@ TASKS = (TaskName("triage"), TaskName("replies"))
 USAGE = Usage(input_tokens=3, output_tokens=1)
 GOOD = Response(text="yes", usage=USAGE)
 
+
+def counted(n_output: int, finish: Finish = Finish.STOP) -> Response:
+    """An answer as long as an endpoint likes, whatever the request allows."""
+    return Response(text="", finish=finish, usage=Usage(input_tokens=3, output_tokens=n_output))
+
+
 outcomes = st.one_of(
     st.sampled_from(
         [
@@ -47,7 +54,13 @@ outcomes = st.one_of(
             Response(text="", finish=Finish.INVALID, usage=USAGE),
             *(Missing(hole=hole, detail="") for hole in (Hole.SERVER, Hole.NETWORK, Hole.TIMEOUT)),
             Missing(hole=Hole.QUOTA, detail=""),
+            Missing(hole=Hole.NETWORK, detail="", may_be_billed=True),
         ]
+    ),
+    st.builds(
+        counted,
+        st.sampled_from([40, 100, 1000, 100_000]),
+        st.sampled_from([Finish.STOP, Finish.STOP, Finish.INVALID]),
     ),
     st.builds(
         Missing,
@@ -119,29 +132,48 @@ class Auditor:
 
     settings: ReplaySettings
     journal: list[dict[str, object]] = field(default_factory=list)
-    held: dict[str, tuple[object, float]] = field(default_factory=dict)
+    held: dict[str, tuple[tuple[object, object], float]] = field(default_factory=dict)
     gone: Counter[object] = field(default_factory=Counter)
+    dearest: dict[object, float] = field(default_factory=dict)
+    """By model and task, the most that a call cost which broke its bound."""
+    answered: Counter[object] = field(default_factory=Counter)
 
     def append(self, record: dict[str, object]) -> None:
         self.journal.append(record)
         key, task = str(record["key"]), record["task"]
         usd = float(str(record.get("usd", 0.0)))
+        kind = (record["model"], task)
         if record["kind"] == "reserve":
             assert key not in self.held, "a call is on its way twice"
-            self.held[key] = (task, usd)
+            self.held[key] = (kind, usd)
+            self.check_sent(kind)
         elif record["kind"] in ("lost", "answer"):
-            assert self.held.pop(key)[1] >= usd
+            if usd > self.held.pop(key)[1] + 1e-6:
+                self.dearest[kind] = max(usd, self.dearest.get(kind, 0.0))
             self.gone[task] += usd  # type: ignore[assignment]
+            self.answered[kind] += record["kind"] == "answer"
         elif record["kind"] == "failed":
             self.held.pop(key, None)
-        limit = self.settings.max_cost_usd
-        assert limit is None or self.spent() <= limit + 1e-6
-        for name, cap in self.settings.task_max_usd.items():
-            assert self.spent(name) <= cap + 1e-6
+
+    def check_sent(self, kind: tuple[object, object]) -> None:
+        """Nothing is sent that limits do not cover, as far as one can know by then."""
+        limits: dict[str | None, float | None] = dict(self.settings.task_max_usd.items())
+        limits[None] = self.settings.max_cost_usd
+        caps = {task: cap for task, cap in limits.items() if cap is not None}
+        if any(task in caps for task in (None, kind[1])):
+            n_out = sum(other == kind for other, _ in self.held.values())
+            assert n_out <= max(4, 2 * self.answered[kind])
+        for task in (None, str(kind[1])):
+            assert self.spent(task) <= caps.get(task, math.inf) * (1 + 1e-6)
 
     def spent(self, task: str | None = None) -> float:
+        """Return what is gone, and what those on their way may cost like the dearest before."""
         gone = self.gone.values() if task is None else [self.gone[task]]
-        held = [usd for name, usd in self.held.values() if task in (None, name)]
+        held = [
+            max(usd, 2 * self.dearest.get(kind, 0.0))
+            for kind, usd in self.held.values()
+            if task in (None, kind[1])
+        ]
         return sum(gone) + sum(held)
 
 

@@ -8,7 +8,7 @@ from parity_eval import plugins
 from parity_eval.books import Books
 from parity_eval.config import read
 from parity_eval.prices import PriceTable, resolve_batch
-from parity_eval.records import ModelName, Price, TaskName
+from parity_eval.records import LongPrice, ModelName, Price, Purpose, TaskName
 
 
 def table(**entries: dict[str, object]) -> PriceTable:
@@ -32,6 +32,26 @@ NORMAL = {"input_cost_per_token": 2e-6, "output_cost_per_token": 8e-6, "litellm_
         ),
         ({"input_cost_per_token_batches": 1.2e-6}, Price(input=1.2, output=4.0)),
         ({"cache_read_input_token_cost": 5e-7}, Price(input=1.0, output=4.0)),
+        ({"input_cost_per_token_priority": 4e-6}, Price(input=1.0, output=4.0)),
+        (
+            {"input_cost_per_token_above_200k_tokens": 4e-6},
+            Price(
+                input=1.0,
+                output=4.0,
+                long=(LongPrice(above=200_000, price=Price(input=2.0, output=4.0)),),
+            ),
+        ),
+        (
+            {
+                "input_cost_per_token_above_200k_tokens": 4e-6,
+                "input_cost_per_token_above_200k_tokens_batches": 3e-6,
+            },
+            Price(
+                input=1.0,
+                output=4.0,
+                long=(LongPrice(above=200_000, price=Price(input=3.0, output=4.0)),),
+            ),
+        ),
     ],
 )
 def test_a_batch_costs_what_the_table_says_else_half(
@@ -69,7 +89,9 @@ def test_which_price_a_run_pays_and_which_one_a_route_would(tmp_path: Path) -> N
     listed, own = normal[ModelName("listed")], Price(input=4, output=6)
     assert listed is not None
     assert paid == {
-        "listed": Price(input=listed.input / 2, output=listed.output / 2),
+        "listed": Price(
+            input=listed.input / 2, output=listed.output / 2, most_output=listed.most_output
+        ),
         "own": own,  # nobody has said that it is less
         "both": Price(input=1, output=3),
         "single": own,
@@ -83,6 +105,6 @@ def test_money_for_a_call_that_is_still_in_a_batch_is_not_set_aside_twice() -> N
     assert books.take_over("k") == 0.75
     assert books.spent() == books.spent(TaskName("t")) == 0.75
     assert books.take_over("k") is None
-    books.reserve("other", TaskName("t"), 0.1)
+    books.reserve("other", (Purpose.CANDIDATE, TaskName("t"), ModelName("m")), 0.1)
     assert books.release("k") == 0.75
     assert books.spent() == pytest.approx(0.1)

@@ -16,9 +16,11 @@ from parity_eval.records import (
     Estimand,
     Hole,
     Missing,
+    ModelName,
     Observation,
     PassedOver,
     RequestId,
+    Served,
     Status,
 )
 from parity_eval.stats.labels import label_subsample
@@ -446,11 +448,12 @@ class TestHoles:
 
 
 class TestServedModels:
-    ENDED = "the endpoint served m-1 at first and m-2 from request {} on; an arm tests one model"
+    ENDED = "a was served as m-1 at first and as m-2 from request {} on; an arm tests one model"
 
     @staticmethod
     def served(*names: str | None, value: float = PASS) -> list[Observation]:
-        return [replace(seen(value), served=name) for name in names]
+        by = [Served(who=ModelName("a"), model=name, fingerprint=None) for name in names]
+        return [replace(seen(value), served=(one,)) for one in by]
 
     def test_another_model_ends_the_arm_without_a_decision(self) -> None:
         found = only(self.served(*["m-1"] * 40, *["m-2"] * 460))

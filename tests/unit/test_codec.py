@@ -3,7 +3,7 @@ from makers import seen
 
 from parity_eval import codec
 from parity_eval.errors import InputError, ParityError
-from parity_eval.records import Finish, Response, ToolCall
+from parity_eval.records import Finish, Response, ToolCall, Usage
 
 
 def test_equal_values_give_equal_bytes() -> None:
@@ -30,6 +30,19 @@ def test_a_record_comes_back_as_it_was() -> None:
         latency_s=0.25,
     )
     assert codec.decode(codec.encode(given), Response, "here") == given
+
+
+def test_what_is_not_there_is_not_stored() -> None:
+    usage = Usage(input_tokens=0, output_tokens=2)
+    given = Response(text="", usage=usage, latency_s=0.0)
+    stored = codec.sparse(given)
+    assert stored == {
+        "text": "",
+        "finish": "stop",
+        "usage": {"input_tokens": 0, "output_tokens": 2},
+        "latency_s": 0.0,
+    }
+    assert codec.decode(codec.encode(stored), Response, "here") == given
 
 
 @pytest.mark.parametrize("data", [b'{"text": 1}', b"{", b"\xff", b"[" * 5000 + b"]" * 5000])

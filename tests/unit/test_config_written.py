@@ -20,7 +20,15 @@ baseline:
   model: openai/big
   source: replay
   params: {temperature: 0, seed: null, drop: [user]}
-  price: {input: 5, output: 15, cached_input: 1}
+  price:
+    input: 5
+    output: 15
+    cached_input: 1
+    cache_write: 6.5
+    reasoning: 20
+    most_output: 8000
+    long: [{above: 200000, price: {input: 10, output: 30}}]
+    service: [{name: priority, price: {input: 7, output: 21, cached_input: 2}}]
   second: {model: openai/big, share: 0.5, api_base: "http://localhost:1/v1"}
 candidates:
   - name: no

@@ -104,6 +104,21 @@ def test_the_last_verdict_on_a_pair_holds(tmp_path: Path) -> None:
     assert ask(write_tables(tmp_path), query) == [(1.0, "the hole is filled")]
 
 
+def test_however_little_of_the_journal_is_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = filled(tmp_path / "it's a folder")
+    with RunFolder(folder) as run:
+        run.append({"kind": "verdict", "task": "triage", "candidate": "small", "position": 1})
+        run.append({"kind": "verdict", "task": "triage", "candidate": "small", "position": 0})
+    query = "SELECT position, key, scores, value FROM verdicts ORDER BY position"
+    rows = [(0, None, None, None), (1, None, None, None)]
+    assert ask(write_tables(folder), query) == rows
+    monkeypatch.setattr("parity_eval.derived._BYTES_AT_ONCE", 1)
+    assert ask(write_tables(folder), query) == rows
+    assert ask(folder / "run.duckdb", "SELECT response->>'$.text' FROM answers") == [("no",)]
+
+
 def test_it_can_be_made_again(tmp_path: Path) -> None:
     write_tables(filled(tmp_path))
     target = write_tables(tmp_path)

@@ -243,6 +243,55 @@ class TestShortfall:
         assert fidelity.shortfall(tape, TASK, self.asked) is None
 
 
+class TestOmission:
+    asked = [  # noqa: RUF012
+        request("a", tools=[{"type": "function", "function": {"name": "f", "strict": True}}]),
+        request("b", messages=[{"role": "user", "name": "ann", "content": "hi"}]),
+        request("c", tools=[TOOL]),
+    ]
+
+    @pytest.mark.parametrize(
+        ("model_id", "changes"),
+        [
+            ("anthropic/claude-sonnet-4-5", {}),
+            ("anthropic/claude-sonnet-4-5", {"api_base": "http://x/v1"}),
+            ("claude-sonnet-4-5", {}),
+            ("vertex_ai/claude-sonnet-4-5", {}),
+        ],
+    )
+    def test_counts_what_a_vendor_has_no_word_for(
+        self, model_id: str, changes: dict[str, str]
+    ) -> None:
+        spec = replace(LIVE, model=model_id, **changes)  # type: ignore[arg-type]
+        assert str(fidelity.omission(spec, TASK, self.asked)) == (
+            "candidate 'small' is asked some of the 3 requests of task 'triage' without a part "
+            "that its API has no word for (`strict` of tools: 1, `name` of messages: 1)"
+        )
+
+    @pytest.mark.parametrize(
+        ("model_id", "changes"),
+        [
+            ("openai/gpt-4o", {}),
+            ("claude-sonnet-4-5", {"api_base": "http://x/v1"}),
+            ("openrouter/anthropic/claude-sonnet-4-5", {}),
+            ("anthropic/claude-sonnet-4-5", {"transport": "direct"}),
+            ("recorded", {}),
+        ],
+    )
+    def test_openais_own_words_say_everything(self, model_id: str, changes: dict[str, str]) -> None:
+        spec = replace(LIVE, model=model_id, **changes)  # type: ignore[arg-type]
+        assert fidelity.omission(spec, TASK, self.asked) is None
+
+    def test_a_json_mode_can_be_left_out_on_purpose(self) -> None:
+        asked = request("a", response_format={"type": "json_object"})
+        claude = replace(LIVE, model="anthropic/claude-sonnet-4-5")
+        (why,) = fidelity.lacks(asked, claude)
+        assert why.startswith("no JSON mode; capabilities: {json_mode: true}")
+        sent = replace(claude, capabilities=Capabilities(json_mode=True))
+        assert fidelity.lacks(asked, sent) == ()
+        assert "`response_format: json_object`: 1" in str(fidelity.omission(sent, TASK, [asked]))
+
+
 class TestRefusals:
     seed = classify_error(400, None, None, "Unsupported parameter: 'seed'")
     user = classify_error(400, None, None, "Unsupported parameter: 'user'")

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -149,7 +150,7 @@ def test_all_calls_that_wait_hear_that_a_model_is_stopped() -> None:
 
     first, *others = virtual_time.run(run())
     assert isinstance(first, Permit)
-    assert others == [STOP] * 4
+    assert others == [replace(STOP, is_unsent=True)] * 4
 
 
 def test_a_stopped_model_leaves_the_others_alone() -> None:
@@ -169,7 +170,7 @@ def test_nothing_is_sent_once_all_are_shut_be_they_known_or_not() -> None:
         held.shut_all(STOP)
         return await held.enter(A, 0.0, 0), await held.enter(B, 0.0, 0)
 
-    assert virtual_time.run(run()) == (STOP, STOP)
+    assert virtual_time.run(run()) == (replace(STOP, is_unsent=True),) * 2
 
 
 def test_a_rest_ends_when_the_model_is_stopped() -> None:
@@ -201,3 +202,66 @@ def test_a_call_that_is_broken_off_leaves_its_place_to_the_next(when: str) -> No
         return await third
 
     assert isinstance(virtual_time.run(run()), Permit)
+
+
+def test_small_calls_do_not_pass_a_large_one_for_ever() -> None:
+    limits = {"openai": RateLimit(tpm=1000)}
+
+    async def run() -> Calls:
+        calls = Calls(limiter(9, limits, {A: "openai", B: "openai"}), 0.0)
+
+        async def small(i: int) -> None:
+            await asyncio.sleep(i)
+            await calls.one(A, 10 * i, tokens=50.0)
+
+        async def large() -> None:
+            await asyncio.sleep(5.5)
+            await calls.one(B, 55, tokens=900.0)
+
+        await asyncio.gather(large(), *(small(i) for i in range(300)))
+        return calls
+
+    calls = virtual_time.run(run())
+    (at,) = calls.times(B)
+    assert at <= 66.0
+    assert len(calls.times(A)) == 300
+
+
+def test_a_model_that_is_paused_reserves_nothing_of_what_it_shares() -> None:
+    limits = {"openai": RateLimit(tpm=1000)}
+
+    async def run() -> Calls:
+        calls = Calls(limiter(9, limits, {A: "openai", B: "openai"}), 0.0)
+        await calls.one(A, 0, tokens=500.0)
+        await calls.one(B, 1, busy(300.0), tokens=0.0)
+        await asyncio.gather(calls.one(B, 2, tokens=900.0), calls.one(A, 3, tokens=400.0))
+        return calls
+
+    assert virtual_time.run(run()).times(A) == [0.0, 0.0]
+
+
+def test_what_an_earlier_process_sent_counts() -> None:
+    async def run() -> Calls:
+        calls = Calls(limiter(9, {A: RateLimit(rpm=3)}), 0.0)
+        for age_s in (100.0, 50.0, 20.0):
+            calls.held.recall(A, 0.0, age_s)
+        await asyncio.gather(*(calls.one(A, i) for i in range(3)))
+        return calls
+
+    assert virtual_time.run(run()).times(A) == [0.0, 10.0, 40.0]
+
+
+@pytest.mark.parametrize(("seconds", "until"), [(20.0, 20.0), (86_400.0, 60.0)])
+def test_an_endpoint_that_says_that_nothing_is_left_is_left_alone(
+    seconds: float, until: float
+) -> None:
+    async def run() -> Calls:
+        calls = Calls(limiter(), 0.0)
+        await calls.one(A, 0)
+        calls.held.pause(A, seconds)
+        await asyncio.gather(calls.one(A, 1), calls.one(B, 2))
+        return calls
+
+    calls = virtual_time.run(run())
+    assert calls.times(A) == [0.0, until]
+    assert calls.times(B) == [0.0]

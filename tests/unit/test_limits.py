@@ -234,6 +234,21 @@ class TestFailures:
         assert n == 9
         assert now == 1 + 2 + 4 + 8 + 16
 
+    def test_one_that_has_served_is_tried_as_long_as_one_that_refuses(self) -> None:
+        calls, now = gate(max_wait_s=120.0, probes=2), 0.0
+        one(calls, GOOD, now)
+        while not one(calls, DOWN, now):
+            now += calls.wait_s(now)
+        assert now == 1 + 2 + 4 + 8 + 16 + 32 + 64
+
+    def test_an_outage_is_counted_from_its_own_beginning(self) -> None:
+        calls, now = gate(max_wait_s=120.0, probes=2), 0.0
+        for _ in range(20):
+            one(calls, GOOD, now)
+            for _ in range(7):
+                assert not one(calls, DOWN, now)
+                now += calls.wait_s(now) + 10.0
+
     def test_what_a_prompt_causes_says_that_the_endpoint_is_there(self) -> None:
         calls = gate()
         for _ in range(4):

@@ -12,7 +12,7 @@ import pytest
 from parity_eval import prices
 from parity_eval.errors import ConfigError
 from parity_eval.prices import PriceTable, cost_usd, quote
-from parity_eval.records import Capabilities, Price, Usage
+from parity_eval.records import Capabilities, LongPrice, Price, ServicePrice, Usage
 
 ENTRIES: dict[str, dict[str, object]] = {
     "gpt-x": {
@@ -113,6 +113,13 @@ def test_knows_the_context_window() -> None:
     assert quote("half", TABLE).window is None
 
 
+TIERED = Price(
+    input=1.0,
+    output=2.0,
+    long=(LongPrice(above=200_000, price=Price(input=3.0, output=4.0)),),
+)
+
+
 @pytest.mark.parametrize(
     ("usage", "price", "expected"),
     [
@@ -133,6 +140,18 @@ def test_knows_the_context_window() -> None:
             Price(input=2.5, output=10, cached_input=0.0),
             0.0,
         ),
+        (
+            Usage(input_tokens=1_000_000, output_tokens=0, cache_write_tokens=400_000),
+            Price(input=2.5, output=10, cache_write=5.0),
+            3.5,
+        ),
+        (
+            Usage(input_tokens=0, output_tokens=1_000_000, reasoning_tokens=900_000),
+            Price(input=2.5, output=10, reasoning=20.0),
+            19.0,
+        ),
+        (Usage(input_tokens=200_000, output_tokens=100_000), TIERED, 0.2 + 0.2),
+        (Usage(input_tokens=300_000, output_tokens=100_000), TIERED, 0.9 + 0.4),
         (None, Price(input=1, output=1), None),
         (Usage(input_tokens=1, output_tokens=1), None, None),
     ],
@@ -141,6 +160,66 @@ def test_counts_what_a_call_cost(
     usage: Usage | None, price: Price | None, expected: float | None
 ) -> None:
     assert cost_usd(usage, price) == pytest.approx(expected)
+
+
+def test_reads_every_price_that_a_call_may_be_billed_at() -> None:
+    million = {
+        "litellm_provider": "v",
+        "input_cost_per_token": 1e-6,
+        "output_cost_per_token": 2e-6,
+        "cache_creation_input_token_cost": 1.25e-6,
+        "output_cost_per_reasoning_token": 5e-6,
+        "input_cost_per_token_above_200k_tokens": 3e-6,
+        "output_cost_per_token_above_128k_tokens": 7e-6,
+        "input_cost_per_token_priority": 8e-6,
+        "input_cost_per_token_above_200k_tokens_priority": 9e-6,
+        "input_cost_per_token_flex": 0.5e-6,
+        "max_output_tokens": 4096,
+    }
+    steps = {
+        "litellm_provider": "v",
+        "tiered_pricing": [
+            {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, "range": [0, 256e3]},
+            {"input_cost_per_token": 3e-6, "output_cost_per_token": 4e-6, "range": [256e3, 1e6]},
+        ],
+    }
+    known = PriceTable(
+        sha256="abc",
+        entries={
+            name: msgspec.Raw(json.dumps(entry).encode())
+            for name, entry in {"m": million, "steps": steps}.items()
+        },
+    )
+
+    def plain(n_input: float, n_output: float) -> Price:
+        return Price(input=n_input, output=n_output, most_output=4096)
+
+    assert quote("m", known).price == Price(
+        input=1.0,
+        output=2.0,
+        cache_write=1.25,
+        reasoning=5.0,
+        long=(
+            LongPrice(above=128_000, price=plain(1.0, 7.0)),
+            LongPrice(above=200_000, price=plain(3.0, 2.0)),
+        ),
+        service=(
+            ServicePrice(
+                name="priority",
+                price=Price(
+                    input=8.0,
+                    output=2.0,
+                    long=(LongPrice(above=200_000, price=plain(9.0, 2.0)),),
+                    most_output=4096,
+                ),
+            ),
+        ),
+        most_output=4096,
+    )
+    found = quote("steps", known).price
+    assert found == Price(
+        input=1.0, output=2.0, long=(LongPrice(above=256_000, price=Price(input=3.0, output=4.0)),)
+    )
 
 
 def test_reads_the_table_of_the_installed_package_without_importing_it() -> None:

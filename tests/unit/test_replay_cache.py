@@ -196,3 +196,19 @@ def test_what_is_no_answer_is_offered_to_the_cache_and_asked_for_again() -> None
     shelf = Shelf()
     assert asyncio.run(replay(Script(refused), Journal(), shelf).answer(call())) == refused
     assert shelf[content_key(call())].response == refused
+
+
+def test_the_newest_answer_is_the_latest_that_a_live_model_gave() -> None:
+    journal = Journal()
+    books = replay(Script(GOOD), journal, Shelf({content_key(call()): KNOWN}))
+    asyncio.run(together(books, call("tape", RECORDED)))
+    assert books.newest_at is None
+    asyncio.run(together(books, call()))
+    assert books.newest_at == KNOWN.at
+    asyncio.run(together(books, call(sample=1)))
+    stamps = [record["at"] for record in journal if record.get("paid")]
+    assert [books.newest_at] == stamps
+    again = replay(Script(GOOD), Journal(), Shelf())
+    for record in reversed(journal):
+        again.remember(record)
+    assert again.newest_at == books.newest_at

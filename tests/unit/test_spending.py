@@ -6,7 +6,7 @@ from makers import design, estimand, model, study, unit
 from parity_eval import codec
 from parity_eval.outlook import Outlook
 from parity_eval.planning import worst_case_usd
-from parity_eval.records import ModelName, ModelSpec, Price, Prompt, Response, Usage
+from parity_eval.records import LongPrice, ModelName, ModelSpec, Price, Prompt, Response, Usage
 from parity_eval.spending import DAYS_PER_MONTH, Spending, spending
 from parity_eval.stats.noise_floor import floor_subsample
 from parity_eval.study import BaselineSpec, JudgeSpec, ScorerSpec, Study
@@ -171,3 +171,23 @@ def test_a_task_that_is_not_tested_costs_nothing() -> None:
     assert (arm.usd.expected, arm.usd.worst, found.judge.expected, found.judge.worst) == (0,) * 4
     assert arm.payback_days is None
     assert arm.saving_usd_per_month is not None
+
+
+def test_long_prompts_are_reckoned_at_their_own_price() -> None:
+    dear = Price(input=10.0, output=20.0)
+    price = Price(input=1.0, output=2.0, long=(LongPrice(above=200, price=dear),), most_output=50)
+    spec = replace(LIVE, price=price)
+    (arm,) = spent(study(spec), spec).candidates
+    saved = 100 * (10 - 1) + 10 * (30 - 2) + 3 * (300 * (10 - 10) + 30 * (30 - 20))
+    assert arm.saving_usd_per_1k == pytest.approx(1000 * saved / 4 / PER_MILLION)
+    bodies = [len(codec.encode(unit.request.body)) for unit in UNITS]
+    assert arm.usd.worst == pytest.approx((sum(bodies) * 1 + 2 * 50 * 2) / PER_MILLION)
+
+
+TERSE = Price(input=1.0, output=2.0, cached_input=0.5, most_output=100)
+
+
+def test_a_model_that_writes_little_has_a_smaller_worst_case() -> None:
+    short = replace(LIVE, name=ModelName("s"), price=TERSE)
+    long, brief = spent(study(LIVE, short), LIVE, short).candidates
+    assert long.usd.worst - brief.usd.worst == pytest.approx(2 * 3996 * 2 / PER_MILLION)

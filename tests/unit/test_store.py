@@ -229,18 +229,33 @@ def test_a_damaged_register_is_told(tmp_path: Path) -> None:
         register.used("two")
 
 
-def test_a_full_disk_is_told_and_what_was_written_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with RunFolder(tmp_path) as run:
-        run.append({"kind": "a"})
+def fill(folder: Path, told: list[int], n: int) -> None:
+    with RunFolder(folder) as run:
+        for i in range(n):
+            told.append(i)
+            run.append({"kind": "a", "n": i})
 
-        def full(_: int) -> None:
-            raise OSError(28, "No space left on device")
 
-        with monkeypatch.context() as patch:
-            patch.setattr("parity_eval.store._SYNC_EVERY", 0)
-            patch.setattr(os, "fsync", full)
-            with pytest.raises(IncompleteError, match="No space left on device; make room"):
-                run.append({"kind": "b"})
-    assert next(read_journal(tmp_path))["kind"] == "a"
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+
+@pytest.mark.usefixtures("full_disk")
+@pytest.mark.parametrize("n", [1, 200])
+def test_a_full_disk_is_told_and_what_was_written_stays(tmp_path: Path, n: int) -> None:
+    told: list[int] = []
+    with pytest.raises(IncompleteError, match="No space left on device; make room"):
+        fill(tmp_path, told, n)
+    # At once where many records wait for the disk, else at the end.
+    assert len(told) == min(n, 100)
+    assert [row["n"] for row in read_journal(tmp_path)] == told
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_another_error_is_not_hidden_by_a_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        fill(tmp_path, [], None)  # type: ignore[arg-type]

@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from makers import Same, arm, design, estimand, model, request, ruled, study, units
+from makers import Same, arm, design, estimand, model, request, ruled, study, unit, units
 
 from parity_eval import codec
 from parity_eval.design import TaskDesign
 from parity_eval.records import (
     Capabilities,
+    JsonObject,
     Kind,
     ModelName,
     ModelSpec,
@@ -18,6 +19,7 @@ from parity_eval.records import (
     Prompt,
     RequestId,
     TaskName,
+    Unit,
 )
 from parity_eval.rules import Ask
 from parity_eval.study import (
@@ -164,6 +166,11 @@ class TestIdentities:
         assert not set(identities(grown)) & set(identities(renamed))
 
 
+def _cold(name: str) -> Unit:
+    asked = request(name, temperature=0)
+    return replace(unit(name), request=asked, digest=codec.digest(asked.body))
+
+
 class TestFreshOrders:
     of = units("abcdef")
     other = model("other", is_live=True)
@@ -184,6 +191,30 @@ class TestFreshOrders:
             identities(LIVE)[0]: taken,
             identities(self.other)[0]: taken,
         }
+
+    @pytest.mark.parametrize(
+        "params", [{"drop": ["zzz"]}, {"temperature": 0}, {"drop": ["zzz"], "temperature": 0}]
+    )
+    def test_settings_that_change_nothing_make_no_other_candidate(self, params: JsonObject) -> None:
+        of = tuple(_cold(letter) for letter in "abcd")
+        first = fresh_orders([design(of)], [LIVE], lambda _: {}, 2).to_register
+        used = {who: dict.fromkeys(digests, "run-a") for who, digests in first.items()}
+        renamed = replace(LIVE, params=params)
+        found = fresh_orders([design(of)], [renamed], lambda who: used.get(who, {}), 4)
+        assert found.by_arm == {arm(): of[2:]}
+
+    def test_two_ways_to_say_the_same_are_one_candidate(self) -> None:
+        of = tuple(_cold(letter) for letter in "abcd")
+        hot = replace(LIVE, params={"temperature": 1})
+        first = fresh_orders([design(of)], [hot], lambda _: {}, 2).to_register
+        used = {who: dict.fromkeys(digests, "run-a") for who, digests in first.items()}
+        again = replace(LIVE, params={"temperature": 1, "drop": ["zzz"]})
+        found = fresh_orders([design(of)], [again], lambda who: used.get(who, {}), 4)
+        assert found.by_arm == {arm(): of[2:]}
+        # A setting that does change what is sent makes another candidate of it.
+        warm = replace(LIVE, params={"temperature": 0.5})
+        found = fresh_orders([design(of)], [warm], lambda who: used.get(who, {}), 4)
+        assert found.by_arm == {arm(): of}
 
     def test_what_one_candidate_was_shown_is_refused_to_the_task(self) -> None:
         spent = {self.of[0].digest: "run-b", self.of[2].digest: "run-a", "f" * 64: "run-c"}

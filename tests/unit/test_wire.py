@@ -221,6 +221,46 @@ class TestParseCompletion:
                 },
                 Usage(input_tokens=3, output_tokens=1, cached_input_tokens=3),
             ),
+            (
+                {"prompt_tokens": 30, "completion_tokens": 3, "total_tokens": 533},
+                Usage(input_tokens=30, output_tokens=503),
+            ),
+            (
+                {
+                    "prompt_tokens": 30,
+                    "completion_tokens": 3,
+                    "total_tokens": 533,
+                    "completion_tokens_details": {"reasoning_tokens": 500},
+                },
+                Usage(input_tokens=30, output_tokens=503, reasoning_tokens=500),
+            ),
+            (
+                {
+                    "prompt_tokens": 30,
+                    "completion_tokens": 3,
+                    "completion_tokens_details": {"reasoning_tokens": 500},
+                },
+                Usage(input_tokens=30, output_tokens=503, reasoning_tokens=500),
+            ),
+            (
+                {
+                    "prompt_tokens": 30,
+                    "completion_tokens": 520,
+                    "completion_tokens_details": {"reasoning_tokens": 500},
+                },
+                Usage(input_tokens=30, output_tokens=520, reasoning_tokens=500),
+            ),
+            (
+                {
+                    "prompt_tokens": 30,
+                    "completion_tokens": 3,
+                    "prompt_tokens_details": {"cached_tokens": 10},
+                    "cache_creation_input_tokens": 900,
+                },
+                Usage(
+                    input_tokens=30, output_tokens=3, cached_input_tokens=10, cache_write_tokens=20
+                ),
+            ),
         ],
     )
     def test_reads_usage_and_never_makes_it_up(
@@ -287,11 +327,17 @@ LINE = st.text(
     st.characters(max_codepoint=0x2FF, exclude_categories=["Cc", "Zs"]), min_size=1, max_size=80
 )
 USAGES = st.builds(
-    lambda cached, fresh, n_out: Usage(
-        input_tokens=cached + fresh, output_tokens=n_out, cached_input_tokens=cached
+    lambda cached, fresh, written, n_out, thought: Usage(
+        input_tokens=cached + fresh + written,
+        output_tokens=n_out + thought,
+        cached_input_tokens=cached,
+        cache_write_tokens=written,
+        reasoning_tokens=thought,
     ),
     st.integers(0, 10**9),
     st.integers(1, 10**9),
+    st.integers(0, 10**9),
+    st.integers(0, 10**9),
     st.integers(0, 10**9),
 )
 

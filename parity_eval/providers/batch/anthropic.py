@@ -4,6 +4,7 @@ litellm translates between the chat completions of the log and Anthropic's messa
 single calls; the batch itself goes over our own connections.
 """
 
+import copy
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,15 @@ import msgspec
 
 from parity_eval.batches import Batch
 from parity_eval.errors import ConfigError
-from parity_eval.providers.batch.endpoint import Http, Row, Status, read_id, read_object, read_rows
+from parity_eval.providers.batch.endpoint import (
+    Http,
+    Row,
+    Search,
+    Status,
+    read_id,
+    read_object,
+    read_rows,
+)
 from parity_eval.records import Answer, Call, Hole, Missing, ModelSpec
 from parity_eval.wire import classify_error, parse_completion, read_answer, request_body
 
@@ -94,21 +103,20 @@ class AnthropicBatches:
         """Translate the calls."""
         return [{"custom_id": call.key, "params": self._translated(call).params} for call in calls]
 
-    async def create(self, batch: Batch, prepared: list[dict[str, Any]]) -> str:  # noqa: ARG002 - has no room for a name
+    async def create(self, batch: Batch, prepared: list[dict[str, Any]]) -> str:
         """Send a batch, and return the endpoint's name for it."""
         body = msgspec.json.encode({"requests": prepared})
-        json = {"Content-Type": "application/json"}
-        return read_id(await self.http.ask("POST", _PATH, data=body, headers=json))
+        headers = {"Content-Type": "application/json", "Idempotency-Key": batch.name}
+        return read_id(await self.http.ask("POST", _PATH, data=body, headers=headers))
 
-    async def find(self, batch: Batch, known: Collection[str]) -> str | None:
+    async def find(self, batch: Batch, known: Collection[str]) -> Search:
         """Look for a batch of the same size and time, and at the calls that it answered.
 
-        Anthropic's batches carry no name, and say which calls they hold only once they are over.
-        Until then the one that was made nearest to the time in question is taken for ours: to wait
-        for another's costs less than to pay twice.
+        Anthropic's batches carry no name, and say which calls they hold only once they are over:
+        to wait for another's costs less than to pay twice.
         """
         after: dict[str, str] = {}
-        pending: list[Row] = []
+        is_open = False
         while True:
             raw = await self.http.ask("GET", _PATH, params={"limit": "100", **after})
             page = read_object(raw)
@@ -117,15 +125,14 @@ class AnthropicBatches:
                 if str(row.get("id")) in known or not _may_be(row, batch):
                     continue
                 if row.get("processing_status") != "ended":
-                    pending.append(row)
+                    is_open = True
                 elif await self._held(row, batch):
-                    return str(row["id"])
+                    return Search(id=str(row["id"]))
             is_older = bool(rows) and _created_at(rows[-1]) < batch.at - _SLACK_S
             if not rows or is_older or not page.get("has_more"):
                 break
             after = {"after_id": str(rows[-1]["id"])}
-        nearest = min(pending, key=lambda row: abs(_created_at(row) - batch.at), default=None)
-        return None if nearest is None else str(nearest["id"])
+        return Search(is_open=is_open)
 
     async def status(self, batch_id: str) -> Status:
         """Say how far a batch is."""
@@ -165,7 +172,8 @@ class AnthropicBatches:
     def _translated(self, call: Call) -> _Translated:
         litellm = self.load_litellm()
         model = self.spec.model.removeprefix(PREFIX)
-        body = dict(request_body(call.request.body, call.spec))
+        # litellm changes what it translates; the log must stay as it is.
+        body = copy.deepcopy(request_body(call.request.body, call.spec))
         messages = body.pop("messages", [])
         known = set(litellm.get_supported_openai_params(model, "anthropic")) | {"top_k"}
         if unknown := sorted(body.keys() - known):

@@ -1,6 +1,7 @@
 """What a batch endpoint can do, and how one is talked to."""
 
 import asyncio
+import json
 import os
 import socket
 import time
@@ -20,6 +21,7 @@ from parity_eval.wire import (
     classify_error,
     key_source,
     missing_key,
+    own_secrets,
     read_answer,
     retry_after_s,
     unreachable,
@@ -69,7 +71,17 @@ class Status:
 
 
 Row: TypeAlias = Mapping[str, Any]
-"""One line of results; `custom_id` says which call it belongs to."""
+"""One line of results; `custom_id` says which call it belongs to. Empty: it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What looking for a batch came to."""
+
+    id: str | None = None
+    """The endpoint's name for it."""
+    is_open: bool = False
+    """Whether a batch that may be it does not yet say which calls it holds."""
 
 
 class Endpoint(Protocol):
@@ -91,8 +103,8 @@ class Endpoint(Protocol):
         """Send a batch, and return the endpoint's name for it."""
         ...
 
-    async def find(self, batch: Batch, known: Collection[str]) -> str | None:
-        """Return the endpoint's name for a batch that may have been sent; None: it was not.
+    async def find(self, batch: Batch, known: Collection[str]) -> Search:
+        """Look for a batch that may have been sent.
 
         Args:
             batch: The batch.
@@ -180,6 +192,7 @@ class Http:
 
     async def _ask(self, method: str, path: str, body: dict[str, Any]) -> bytes:
         key = os.environ.get(self.key_env) if self.key_env else None
+        secrets = own_secrets(self.spec, key)
         name, before = self.key_header
         headers = {"User-Agent": "parity-eval", **self.headers, **body.pop("headers", {})}
         # An address that the endpoint gave gets the key only where it is the endpoint's own.
@@ -193,8 +206,8 @@ class Http:
             if received.status // 100 == _OK:
                 return raw
             answer = annotate(
-                read_answer(received.status, raw),
-                secrets=[key] if key else [],
+                read_answer(received.status, raw, secrets),
+                secrets=secrets,
                 key_source=key_source(self.key_env),
                 retry_after=retry_after_s(received.headers, time.time()),
             )
@@ -244,12 +257,20 @@ def read_object(raw: bytes) -> dict[str, Any]:
 
 
 def read_rows(raw: bytes) -> list[Row]:
-    """Read a file of results.
+    """Read a file of results; a row that cannot be read is an empty one.
 
     Raises:
-        FailedError: a line is not whole; it was lost on the way.
+        FailedError: a line is no row at all: the page of a proxy came in place of the file.
     """
-    return [read_object(line) for line in raw.split(b"\n") if line.strip()]
+    return [_row(line) for line in raw.split(b"\n") if line.strip()]
+
+
+def _row(line: bytes) -> Row:
+    try:
+        found = json.loads(line)  # takes NaN and half a surrogate pair, as endpoints write them
+    except (ValueError, RecursionError):
+        found = {} if line.lstrip().startswith(b"{") else None
+    return found if isinstance(found, dict) else read_object(line)
 
 
 def read_id(raw: bytes) -> str:

@@ -1,16 +1,16 @@
 """Batches as OpenAI has them: a file of requests, a batch over it, files of results."""
 
+import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-
-import msgspec
 
 from parity_eval import codec
 from parity_eval.batches import Batch
 from parity_eval.providers.batch.endpoint import (
     Http,
     Row,
+    Search,
     Status,
     as_missing,
     read_id,
@@ -85,9 +85,10 @@ class OpenAIBatches:
             "completion_window": "24h",
             "metadata": {"parity_eval": batch.name},
         }
-        return read_id(await self.http.ask("POST", "/batches", json=body))
+        once = {"Idempotency-Key": batch.name}
+        return read_id(await self.http.ask("POST", "/batches", json=body, headers=once))
 
-    async def find(self, batch: Batch, known: Collection[str]) -> str | None:  # noqa: ARG002 - names tell
+    async def find(self, batch: Batch, known: Collection[str]) -> Search:  # noqa: ARG002 - names tell
         """Look for our name among the endpoint's batches, newest first."""
 
         async def page(after: str | None) -> Mapping[str, Any]:
@@ -95,7 +96,7 @@ class OpenAIBatches:
             raw = await self.http.ask("GET", "/batches", params={"limit": str(PAGE), **more})
             return read_object(raw)
 
-        return await find_named(batch, page)
+        return Search(id=await find_named(batch, page))
 
     async def status(self, batch_id: str) -> Status:
         """Say how far a batch is."""
@@ -192,7 +193,7 @@ def read_row(row: Row) -> Answer:
     if isinstance(response, dict) and response.get("body") is not None:
         status = response.get("status_code")
         return read_answer(
-            status if isinstance(status, int) else 200, msgspec.json.encode(response["body"])
+            status if isinstance(status, int) else 200, json.dumps(response["body"]).encode()
         )
     error = row.get("error")
     fields = error if isinstance(error, dict) else {"message": str(error or "no response")}

@@ -16,16 +16,23 @@ from tenacity.wait import wait_random_exponential
 
 from parity_eval import codec
 from parity_eval.batches import BATCHES, Batch, BatchLog
+from parity_eval.outcomes import meaning_of
 from parity_eval.providers.batch.endpoint import Endpoint, FailedError, Row, Status
 from parity_eval.records import Answer, Call, Hole, Missing, ModelSpec
 from parity_eval.wire import check_params
 
 _T = TypeVar("_T")
-_TRANSIENT: Final = frozenset({Hole.NETWORK, Hole.RATE_LIMIT, Hole.SERVER, Hole.TIMEOUT})
 _ATTEMPTS: Final = 8
 _PATIENCE: Final = 60
 """Questions in a row how far a batch is that may go unanswered: it may take a day as it is."""
 _QUIET_S: Final = 10.0
+_LOOKS: Final = 5
+"""Looks for a batch that an endpoint may list a while after it was made, one with each poll."""
+_LAG_S: Final = 3600.0
+"""After which it is listed if it is there."""
+_AGAIN: Final = 5
+"""Times that what an endpoint says is asked for again, for it says that a batch is not there, or
+gives results that cannot be read: a proxy may have said so, or the way there broke off."""
 _NAME_LENGTH: Final = 24
 
 
@@ -108,6 +115,10 @@ class BatchProvider:
     def holds(self, key: str) -> bool:
         """Whether a call was sent, or may have been, and its batch is not collected."""
         return self._holder(key) is not None
+
+    def was_sent(self, key: str) -> bool:
+        """Whether a call was ever sent, or may have been: it may be billed."""
+        return self.log.was_sent(self.spec.name, key)
 
     def interrupt(self) -> tuple[str, ...]:
         """Stop waiting; what was sent can be collected later.
@@ -204,7 +215,15 @@ class BatchProvider:
             raise
 
     async def _find(self, batch: Batch) -> str | None:
-        return await self.endpoint.find(batch, self.log.ids())
+        """Return the endpoint's name for a batch that may have been sent; None: it was not."""
+        looks = 0
+        while True:
+            found = await self._there(lambda: self.endpoint.find(batch, self.log.ids()))
+            looks += not found.is_open
+            is_late = self.clock() - batch.at > _LAG_S or looks >= _LOOKS
+            if found.id is not None or (is_late and not found.is_open):
+                return found.id
+            await self.sleep(self.poll_s)
 
     async def _look_for(self, batch: Batch) -> None:
         """Go on with a batch of which only the intention is known."""
@@ -232,18 +251,21 @@ class BatchProvider:
         """Wait for the end of a batch that was sent and hand its answers on."""
         batch_id = batch.id or batch.name
         try:
-            status = await self._end_of(batch_id)
-            found = await self._persistently(lambda: self.endpoint.results(batch_id, status))
+            status = await self._there(lambda: self._end_of(batch_id))
+            found = await self._there(lambda: self._results(batch_id, status))
         except FailedError as error:
             if error.is_gone:
                 # Results are kept for some weeks only: there is nothing left to wait for.
-                self.log.dropped(batch.name, error.missing.detail)
+                self.log.dropped(batch.name, error.missing.detail, was_sent=True)
                 gone = f"batch {batch_id} is gone: {error.missing.detail}"
-                raise FailedError(Missing(hole=Hole.SERVER, detail=gone)) from error
+                lost = Missing(hole=Hole.SERVER, detail=gone, may_be_billed=True)
+                raise FailedError(lost) from error
             raise
         self._over.add(batch.name)
         lacking = status.failure or Missing(
-            hole=Hole.SERVER, detail=f"batch {batch_id} ended ({status.word}) without this answer"
+            hole=Hole.SERVER,
+            detail=f"batch {batch_id} ended ({status.word}) without this answer",
+            may_be_billed=not all(found),
         )
         rows: dict[str, Row] = {}
         for row in found:
@@ -257,6 +279,27 @@ class BatchProvider:
             elif key in rows:
                 self._arrived[key] = rows[key]
         self.on_note(f"{self.spec.name}: batch {batch_id} of {len(batch.keys)} is {status.word}")
+
+    async def _there(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """Ask for a batch; believe that it is not there only if it is said again and again."""
+        for _ in range(_AGAIN - 1):
+            try:
+                return await ask()
+            except FailedError as error:
+                if not error.is_gone:
+                    raise
+            await self.sleep(self.poll_s)
+        return await ask()
+
+    async def _results(self, batch_id: str, status: Status) -> list[Row]:
+        """Return what a batch gave; what cannot be read is asked for again some times."""
+        found: list[Row] = []
+        for _ in range(_AGAIN):
+            found = await self._persistently(lambda: self.endpoint.results(batch_id, status))
+            if all(found):
+                break
+            await self.sleep(self.poll_s)
+        return found
 
     async def _end_of(self, batch_id: str) -> Status:
         while True:
@@ -319,6 +362,6 @@ def _is_transient(error: BaseException) -> bool:
     return (
         isinstance(error, FailedError)
         and not error.is_gone
-        and error.missing.hole in _TRANSIENT
+        and meaning_of(error.missing).is_transient
         and (error.is_ambiguous or error.missing.hole is not Hole.SERVER)
     )

@@ -14,7 +14,8 @@ from parity_eval.config.written import as_config, as_text
 from parity_eval.design import TaskDesign
 from parity_eval.errors import InputError, UsageError
 from parity_eval.lines import expand, read_lines
-from parity_eval.records import ModelName, ModelSpec, RequestId, Response
+from parity_eval.records import ModelName, ModelSpec, Request, RequestId, Response
+from parity_eval.replay import call_key
 from parity_eval.store import Register, read_journal, write_atomically
 from parity_eval.study import Study
 from parity_eval.terms import identities
@@ -247,6 +248,7 @@ def _write_answers(
     """Write what live models answered; keep it where a live judge was asked about it."""
     study = prepared.study
     live = {(t.spec.name, t.sample): t for t in tapes if not t.spec.is_recorded}
+    twins = _twins(live.values())
     judge = study.judge.spec.name if study.judge and not study.judge.spec.is_recorded else None
     given: dict[tuple[ModelName, RequestId, int], Response] = {}
     said: dict[str, Response] = {}
@@ -256,17 +258,14 @@ def _write_answers(
             continue
         model, request = ModelName(record["model"]), RequestId(record["request"])
         sample = int(record["sample"])
-        tape = live.get((model, sample))
-        if tape is None and judge is None:
-            continue
+        heard = twins.get((model, sample), [])
         response = msgspec.convert(record["response"], Response)
         if model == judge:
             said[request] = response
-            continue
-        if judge is not None:
-            given[model, request, sample] = response
-        if tape is not None:
-            silent.pop((model, sample), None)
+        for tape in heard:
+            if judge is not None:
+                given[tape.spec.name, request, sample] = response
+            silent.pop((tape.spec.name, sample), None)
             written.add(tape.name, _row(request, tape, response))
     for tape in silent.values():
         # A recording must not be empty, and this one was never asked.
@@ -274,6 +273,20 @@ def _write_answers(
         row = {"id": first, "response": None, "error": _NOT_ASKED}
         written.add(tape.name, codec.encode({**row, "sample": tape.sample}))
     return Answers(given=given, said=said)
+
+
+def _twins(tapes: Iterable[_Tape]) -> dict[tuple[ModelName, int], list[_Tape]]:
+    """Return, by model and sample, the files that hold its answers.
+
+    Of one model under two names each answer is asked for once, for both.
+    """
+    by_identity: dict[tuple[str, int], list[_Tape]] = {}
+    for tape in tapes:
+        named = Request(id=RequestId(""), body={})
+        by_identity.setdefault((call_key(named, tape.spec, 0), tape.sample), []).append(tape)
+    return {
+        (tape.spec.name, tape.sample): group for group in by_identity.values() for tape in group
+    }
 
 
 def _row(request: RequestId, tape: _Tape, response: Response) -> bytes:

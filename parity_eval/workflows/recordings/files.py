@@ -1,6 +1,7 @@
 """Files of an export: packed line by line, and there as a whole or not at all."""
 
 import gzip
+import os
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -59,8 +60,12 @@ class Files:
             ) from error
 
     def _opened(self, name: str) -> gzip.GzipFile:
-        (self._target / name).parent.mkdir(parents=True, exist_ok=True)
-        stream = self._stack.enter_context(self._beside(name).open("wb"))
+        (self._target / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside = self._beside(name)
+        beside.unlink(missing_ok=True)  # of a process that was killed
+        # For nobody else's eyes, as the run's own folder: there may be a whole log in it.
+        made = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        stream = self._stack.enter_context(os.fdopen(made, "wb"))
         # Neither name nor time: equal contents give equal files.
         packed = gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0)
         return self._stack.enter_context(packed)

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -9,9 +9,10 @@ import pytest
 from batch_server import serving
 from server import default_answer
 
-from parity_eval.batches import BATCHES, BatchLog
+from parity_eval.batches import BATCHES, Batch, BatchLog
 from parity_eval.errors import ConfigError, ParityError
 from parity_eval.providers.batch.anthropic import AnthropicBatches
+from parity_eval.providers.batch.endpoint import FailedError, Row, Search, Status, read_rows
 from parity_eval.providers.batch.endpoints import endpoint_of
 from parity_eval.providers.batch.openai import OpenAIBatches
 from parity_eval.providers.batch.provider import BatchProvider
@@ -519,3 +520,114 @@ def test_a_defect_reaches_whoever_asked() -> None:
         broken = replace(fine, request=replace(fine.request, body={"temperature": float("nan")}))
         with pytest.raises(ParityError, match="nan cannot be written"):
             asyncio.run(asyncio.wait_for(asked.complete(broken), 10))
+
+
+@pytest.mark.parametrize("where", ["GET /batches", "GET /batches/ID", "GET /files/ID/content"])
+def test_a_batch_is_not_given_up_for_one_404(where: str, tmp_path: Path) -> None:
+    def shaky(what: str, attempt: int) -> batch_server.Trouble | None:
+        if attempt == 1 and what == "POST /batches":
+            return "made_then_500"
+        return "absent" if (what, attempt) == (where, 1) else None
+
+    with serving(trouble=shaky) as server:
+        found = asyncio.run(ask(provider(server, BatchLog.load(tmp_path)), ["a", "b"]))
+        assert texts(found) == expected(["a", "b"])
+        assert len(server.batches) == 1
+
+
+def test_a_batch_that_is_gone_may_have_been_billed(tmp_path: Path) -> None:
+    with serving(trouble=lambda what, _: "absent" if what == "GET /batches/ID" else None) as server:
+        asked = provider(server, BatchLog.load(tmp_path))
+        found = asyncio.run(ask(asked, ["a"]))
+        assert isinstance(found["a"], Missing)
+        assert found["a"].may_be_billed
+        assert server.asked["GET /batches/ID"] == 5
+    again = provider(server, BatchLog.load(tmp_path))
+    assert not again.holds("key-of-a")
+    assert again.was_sent("key-of-a")
+    assert not again.was_sent("key-of-b")
+
+
+def test_half_an_emoji_in_one_answer_loses_none(tmp_path: Path) -> None:
+    with serving(answer=lambda _, item: "half \ud83d" if item == "b" else "whole") as server:
+        found = asyncio.run(ask(provider(server, BatchLog.load(tmp_path)), ["a", "b", "c"]))
+    assert all(isinstance(answer, Response) for answer in found.values())
+    assert texts(found)["a"] == "whole"
+    assert texts(found)["b"].startswith("half ")
+
+
+def test_a_line_that_can_never_be_read_lacks_and_may_have_been_billed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = OpenAIBatches.results
+
+    async def spoilt(self: OpenAIBatches, batch_id: str, status: Status) -> list[Row]:
+        found = [row for row in await whole(self, batch_id, status) if row]
+        assert read_rows(b'{"custom_id":"key-of-b","respo\n') == [{}]
+        return [row for row in found if row["custom_id"] != "key-of-b"] + [{}]
+
+    monkeypatch.setattr(OpenAIBatches, "results", spoilt)
+    with serving() as server:
+        found = asyncio.run(ask(provider(server), ["a", "b"]))
+    assert isinstance(found["a"], Response)
+    assert isinstance(found["b"], Missing)
+    assert found["b"].may_be_billed
+
+
+def test_a_batch_that_is_listed_late_is_not_sent_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    find, looks = OpenAIBatches.find, list[str]()
+
+    async def late(self: OpenAIBatches, batch: Batch, known: Collection[str]) -> Search:
+        looks.append(batch.name)
+        return Search() if len(looks) < 3 else await find(self, batch, known)
+
+    monkeypatch.setattr(OpenAIBatches, "find", late)
+
+    def shaky(what: str, attempt: int) -> batch_server.Trouble | None:
+        return "made_then_500" if (what, attempt) == ("POST /batches", 1) else None
+
+    with serving(trouble=shaky) as server:
+        found = asyncio.run(ask(provider(server), ["a", "b"]))
+        assert texts(found) == expected(["a", "b"])
+        assert len(server.batches) == 1
+        assert len(looks) == 3
+        named = [sent["Idempotency-Key"] for sent in server.headers if "Idempotency-Key" in sent]
+        assert named == looks[:1]
+
+
+def test_a_batch_of_another_arm_is_not_taken_for_ours(tmp_path: Path) -> None:
+    """Two arms that were killed before the endpoint had named their batches, of the same size."""
+    with serving() as server:
+        arms = [
+            replace(anthropic(server), name=ModelName(name), model=f"anthropic/claude-{name}")
+            for name in ("one", "two")
+        ]
+        log = BatchLog.load(tmp_path)
+
+        def call_of(arm: ModelSpec, item: str) -> Call:
+            return replace(call(item, arm), key=f"{arm.name}-{item}")
+
+        async def both(log: BatchLog) -> list[Answer]:
+            asked = [provider(server, log, spec=arm) for arm in arms]
+            found = await asyncio.gather(
+                *(it.complete(call_of(it.spec, item)) for it in asked for item in "ab")
+            )
+            for it in asked:
+                await it.aclose()
+            return found
+
+        asyncio.run(both(log))
+        path = tmp_path / BATCHES
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(line for line in lines if b'"submitted"' not in line))
+        for batch in server.batches.values():
+            batch.n_polls = 0
+        found = asyncio.run(both(BatchLog.load(tmp_path)))
+        assert all(isinstance(answer, Response) for answer in found), found
+        assert len(server.batches) == 2
+
+
+def test_the_page_of_a_proxy_is_no_file_of_results() -> None:
+    for page in (b"<html>\n<body>Bad gateway</body>\n", b'"later"\n', b"[]\n"):
+        with pytest.raises(FailedError, match="not the JSON of a batch endpoint"):
+            read_rows(page)

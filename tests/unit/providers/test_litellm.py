@@ -214,7 +214,7 @@ GEMINI_OK = {
     "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7},
     "modelVersion": "gemini-2.0-flash-001",
 }
-USAGE_9 = Usage(input_tokens=9, output_tokens=2, cached_input_tokens=3)
+USAGE_9 = Usage(input_tokens=9, output_tokens=2, cached_input_tokens=3, cache_write_tokens=1)
 
 
 @pytest.mark.parametrize(
@@ -348,6 +348,35 @@ def test_gives_up_when_the_time_is_over() -> None:
     assert found.hole is Hole.TIMEOUT
 
 
+def test_gives_up_where_not_a_byte_comes_for_too_long() -> None:
+    async def ask(asked: ModelSpec) -> Answer:
+        provider = LiteLLM(spec=asked, timeout_s=20, read_timeout_s=0.3)
+        try:
+            return await provider.complete(call())
+        finally:
+            await provider.aclose()
+
+    with serving(fault=lambda *_: "slow", slow_s=10) as server:
+        for model in ("openai/m", ANTHROPIC):
+            started = time.perf_counter()
+            found = asyncio.run(ask(spec(server.base_url, model)))
+            assert time.perf_counter() - started < 8
+            assert isinstance(found, Missing)
+            assert found.hole is Hole.TIMEOUT
+
+
+@pytest.mark.parametrize("name", ["MY_CREDENTIAL", "VENDOR_APIKEY", "ODDLY_NAMED"])
+def test_shows_no_key_whatever_its_variable_is_called(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "sk-very-secret")
+    error = {"error": {"message": "echo: sk-very-secret", "type": "invalid_request_error"}}
+    with serving(lambda *_: Reply(status=400, body=error)) as server:
+        for model in ("openai/m", ANTHROPIC):
+            (found,) = run(spec(server.base_url, model, key=name), call())
+            assert "echo: ***" in str(found.detail)
+
+
 def test_content_in_parts_is_read_although_litellm_cannot() -> None:
     with (
         serving(lambda *_: {"content": [{"type": "text", "text": "hi"}]}) as server,
@@ -363,6 +392,7 @@ class TestCheck:
     def _no_keys(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("OPENAI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "ANTHROPIC_API_KEY"):
             monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("BROKEN", "sk-1\n")
 
     @pytest.mark.parametrize(
         ("broken", "words"),
@@ -371,6 +401,7 @@ class TestCheck:
             (spec(None, GEMINI), "set the environment variable G.*_API_KEY or G.*_API_KEY"),
             (spec(None, "openai/gpt-4o", key="MY_KEY"), "environment variable MY_KEY"),
             (spec("http://127.0.0.1:1/v1", key="MY_KEY"), "environment variable MY_KEY"),
+            (spec(None, ANTHROPIC, key="BROKEN"), "the key in BROKEN holds a character"),
             (spec(None, "gpt-nobody-knows"), "litellm knows no provider for 'gpt-nobody-knows'"),
             (spec(None, "nobody/knows"), "write it as PROVIDER/MODEL"),
             (spec("localhost:8000"), "`api_base` is not an address"),

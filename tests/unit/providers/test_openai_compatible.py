@@ -8,6 +8,7 @@ import pytest
 from server import Reply, completion, serving
 
 from parity_eval.errors import ConfigError, IncompleteError
+from parity_eval.protocols import Paced
 from parity_eval.providers.openai_compatible import OpenAICompatible
 from parity_eval.records import (
     Answer,
@@ -107,6 +108,22 @@ def test_works_in_a_new_loop_after_one_that_ended_without_closing_it() -> None:
     assert [getattr(found, "text", None) for found in (first, second)] == ["a", "b"]
 
 
+def test_hears_that_the_endpoint_has_nothing_left() -> None:
+    said = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m2s"}
+
+    def answer(model: str, item: str) -> Reply:
+        body = completion(model, item, {"content": item})
+        return Reply(body=body, headers=said if item == "last" else {})
+
+    with serving(answer) as server:
+        provider = OpenAICompatible(spec=spec(server.base_url))
+        assert isinstance(provider, Paced)
+        run(provider, call("last"))
+        assert provider.pause_s == 62.0
+        run(provider, call("first again"))
+        assert provider.pause_s == 0.0
+
+
 def test_closing_an_unused_provider_does_nothing() -> None:
     asyncio.run(OpenAICompatible(spec=spec("http://x")).aclose())
 
@@ -200,12 +217,17 @@ def test_check_asks_for_nothing() -> None:
         (spec("localhost:8000"), "`api_base` is not an address"),
         (spec("http://x/v1", key="NOT_SET"), "set the environment variable NOT_SET"),
         (replace(spec("http://x/v1"), params={"stream": True}), "params.stream cannot be set"),
+        (spec("http://x/v1", key="BROKEN"), "the key in BROKEN holds a character that no key has"),
+        (spec("http://u:p@x/v1", key="MY_KEY"), "only one of them can be sent"),
+        (spec(None, "mistral/small", key="MY_KEY"), "name the endpoint with `api_base`"),
     ],
 )
 def test_check_finds_what_would_fail_every_call(
     broken: ModelSpec, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOT_SET", "")
+    monkeypatch.setenv("BROKEN", "sk-very-secret\n")
+    monkeypatch.setenv("MY_KEY", "sk-very-secret")
     with pytest.raises(ConfigError, match=words):
         OpenAICompatible(spec=broken).check()
 
@@ -232,3 +254,13 @@ def test_never_shows_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "sk-very-secret" in server.seen[0].headers["Authorization"]
     assert "secret" not in repr(found) + repr(provider)
     assert "key read from MY_KEY" in str(found.detail)
+
+
+def test_never_shows_a_password() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        asked = spec(f"http://user:very-secret@127.0.0.1:{port}/v1")
+        (found,) = run(OpenAICompatible(spec=asked), call())
+    assert isinstance(found, Missing)
+    assert "secret" not in found.detail
