@@ -81,7 +81,7 @@ def arm_plans(
 
 def _parts(study: Study, design: TaskDesign, order: Sequence[Unit]) -> tuple[PartPlan, ...]:
     test, estimand = study.test, design.estimand
-    n_max = min(test.max_samples, len(order))
+    n_max = min(test.max_samples, sum(unit.is_drawn for unit in order))
     n_rivals = len(study.candidates)
     parts = [
         PartPlan(

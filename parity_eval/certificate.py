@@ -53,6 +53,10 @@ class Circumstances:
     """Requests of its order that the candidate cannot take, and therefore fails."""
     refused: int = 0
     """Requests left out because an earlier study had shown them to this candidate."""
+    masked: int = 0
+    """Requests of its order in which, or in whose answers, something is hidden."""
+    by_traffic: bool = False
+    """Whether a request counts as often as it was asked."""
 
 
 def statement(
@@ -61,6 +65,7 @@ def statement(
     log_size: int | None = None,
     is_corrected: bool = False,
     cluster: str | None = None,
+    by_traffic: bool = False,
 ) -> str:
     """Say in words what a certificate of an estimand claims.
 
@@ -70,12 +75,15 @@ def statement(
             all traffic like the log's.
         is_corrected: Whether human verdicts correct the judge's.
         cluster: Field whose values, and not requests, weigh alike; None: distinct requests do.
+        by_traffic: Whether a request weighs as often as it was asked.
     """
     about = "requests of this kind"
     if cluster is not None:
         about = f"requests of this kind, one drawn at random for each {cluster},"
     if log_size is not None:
         about = f"the {_count(log_size, 'usable request')} of this kind in this log"
+        if by_traffic:
+            about += ", each counted as often as it was asked,"
     match estimand.name:
         case "parity":
             than = "More than" if log_size is None else "At least"
@@ -110,6 +118,7 @@ def gate_statement(
     log_size: int | None = None,
     is_corrected: bool = False,
     cluster: str | None = None,
+    by_traffic: bool = False,
 ) -> str:
     """Say in words what a gate demands beside the task's own statement.
 
@@ -119,6 +128,7 @@ def gate_statement(
         log_size: Requests of the log in the gate, where the claim is about them alone.
         is_corrected: As for `statement`.
         cluster: As for `statement`.
+        by_traffic: As for `statement`.
     """
     share = f"more than {_percent(estimand.null)} of"
     if log_size is not None:
@@ -130,10 +140,21 @@ def gate_statement(
             return f"{share} calls take at most {_exact(gate.seconds or 0.0)} seconds"
         case "slice":
             words = statement(
-                estimand, log_size=log_size, is_corrected=is_corrected, cluster=cluster
+                estimand,
+                log_size=log_size,
+                is_corrected=is_corrected,
+                cluster=cluster,
+                by_traffic=by_traffic,
             )
             where = " and ".join(f"{field} = {glob}" for field, glob in gate.match.items())
             return f"where {where}: {_lowered(words)}"
+
+
+def unit_words(test: TestSpec) -> str:
+    """Say in words what counts once in a test."""
+    if test.weight == "traffic":
+        return "request, as often as it was asked"
+    return f"one request per {test.cluster_field}" if test.cluster_field else "request"
 
 
 def design_words(test: TestSpec) -> str:
@@ -193,6 +214,15 @@ def qualifications(circumstances: Circumstances) -> tuple[str, ...]:
     if unasked:
         found.append(f"placebos that could not be asked: {', '.join(unasked)}")
     found += _sending_words(c)
+    if c.masked:
+        found.append(
+            f"in {_count(c.masked, 'request')} placeholders stand for secrets or personal data: "
+            "they were replayed as they are now, not as they were asked"
+        )
+    if c.by_traffic:
+        found.append(
+            "a request counts as often as it was asked, and one answer to it stands for all"
+        )
     if c.refused:
         found.append(
             f"{_count(c.refused, 'request')} left out: an earlier study had shown them to this "

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from parity_eval import estimands, sampling, tasks
+from parity_eval import estimands, kinds, sampling, tasks
 from parity_eval.answers import looks_like_json
 from parity_eval.errors import ConfigError
+from parity_eval.frame import Beyond, extended
 from parity_eval.labels import Labels
 from parity_eval.parity import default_rule
 from parity_eval.records import Estimand, EstimandName, Kind, LogEntry
@@ -57,6 +58,7 @@ def decide(
     *,
     labels: Labels | None,
     has_floor: bool,
+    beyond: Beyond | None = None,
 ) -> TaskDesign:
     """Fix the design of one task.
 
@@ -66,13 +68,14 @@ def decide(
         study: The study.
         labels: Table of labels, if there is one.
         has_floor: Whether second answers of the baseline (and verdicts on them) can be had.
+        beyond: What is known of the task's requests that are not in memory; None: all are.
 
     Raises:
         ConfigError: a margin that leaves nothing to refute.
     """
     entries = [entry for group in groups.values() for entry in group]
     _check_gates(spec, entries, study.origin)
-    known = (spec.kind, "configured") if spec.kind else tasks.kind_from_requests(entries)
+    known = (spec.kind, "configured") if spec.kind else kinds.kind_from_requests(entries)
     estimand = estimands.choose(spec, groups, study, labels=labels, has_floor=has_floor)
     by_labels = (
         estimand.name == "quality"
@@ -80,22 +83,30 @@ def decide(
         and not estimands.has_references(spec, groups)
     )
     needs_kind = estimand.name != "preference" and spec.rule is None and not by_labels
+    needs_answer = study.baseline.source == "logged"
+
+    def describe(entry: LogEntry) -> tuple[str | None, frozenset[str]]:
+        return estimands.reference(entry, spec), _slices(entry, spec)
+
     sample = sampling.draw(
         spec.name,
         groups,
         seed=study.test.seed,
         n_calibration=sampling.calibration_size(len(groups)) if needs_kind and not known else 0,
-        needs_answer=study.baseline.source == "logged",
+        needs_answer=needs_answer,
         cluster=_clusters(study),
         keep=frozenset(spec.must_pass),
-        describe=lambda entry: (estimands.reference(entry, spec), _slices(entry, spec)),
+        describe=describe,
+        weight=study.test.weight,
     )
+    if beyond is not None:
+        sample = extended(sample, beyond, needs_answer=needs_answer, describe=describe)
     _check_must_pass(spec, sample, study.origin)
     for gate in spec.gates:
         where = f"{study.origin}: tasks.{spec.name}.gates.{gate.name}"
         estimands.gate_estimand(gate, estimand, where)
     kind, why_kind = known or (
-        tasks.kind_from_answers(sample.calibration) if needs_kind else (Kind.GENERATION, "unknown")
+        kinds.kind_from_answers(sample.calibration) if needs_kind else (Kind.GENERATION, "unknown")
     )
     rule: Rule | None = None
     scorers: tuple[ScorerSpec, ...] = ()

@@ -6,7 +6,7 @@ scores; the estimand says what was picked and why.
 
 from dataclasses import replace
 
-from parity_eval import sampling, tasks
+from parity_eval import kinds, sampling, tasks
 from parity_eval.errors import ConfigError
 from parity_eval.labels import Labels
 from parity_eval.records import Estimand, EstimandName, LogEntry
@@ -119,8 +119,8 @@ def _asks_judge(spec: TaskSpec, groups: dict[str, list[LogEntry]]) -> bool:
     if spec.rule is not None:
         return any(scorer.scorer == "judge" for scorer in spec.scorers)
     entries = [entry for group in groups.values() for entry in group]
-    known = (spec.kind, "") if spec.kind else tasks.kind_from_requests(entries)
-    return known is not None and tasks.is_free_text(known[0])
+    known = (spec.kind, "") if spec.kind else kinds.kind_from_requests(entries)
+    return known is not None and kinds.is_free_text(known[0])
 
 
 def _are_labelled(groups: dict[str, list[LogEntry]], study: Study, labels: Labels) -> bool:

@@ -111,9 +111,9 @@ class Evaluation:
     def beyond(self, arm: Arm, n_positions: int) -> list[Outcome]:
         """Return the outcomes of an arm's heavy requests that its test did not get to."""
         order = self.orders[arm]
-        total = sum(unit.weight for unit in order)
+        total = self.designs[arm.task].sample.n_lines_of(order)
         found = [
-            (self.outcomes.get((arm, i)), order[i].weight) for i in range(n_positions, len(order))
+            (self.outcomes.get((arm, i)), order[i].n_lines) for i in range(n_positions, len(order))
         ]
         return [
             outcome for outcome, weight in found if outcome is not None and is_heavy(weight, total)

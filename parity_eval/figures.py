@@ -6,7 +6,7 @@ A bound is rounded away from the claim it supports: lower bounds down, upper bou
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
@@ -111,6 +111,16 @@ def usd(amount: float | None) -> str:
 def count(number: int | None) -> str:
     """Write a count with its thousands apart."""
     return UNKNOWN if number is None else f"{number:,}"
+
+
+def masked(places: Mapping[str, int]) -> str:
+    """Return what was hidden, by what it is.
+
+    Example:
+        >>> masked({"email": 1204, "openai-key": 1})
+        'email 1,204, openai-key 1'
+    """
+    return ", ".join(f"{kind} {count(n)}" for kind, n in sorted(places.items()))
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

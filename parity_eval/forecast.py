@@ -126,7 +126,7 @@ def forecast(
         version=VERSION,
         tool_version=__version__,
         name=study.name,
-        log_path=study.log.path,
+        log_path=study.log.shown,
         n_lines=n_lines,
         span_days=span_days,
         alpha=study.test.alpha,

@@ -48,11 +48,20 @@ def build(summary: RunSummary, study: Study, newest: str | None) -> dict[str, An
             "design": summary.design,
             "statement": summary.family_statement,
             "state": summary.state,
+            **({"masked": _masked(summary)} if summary.masked else {}),
         },
         "baseline": _model(study.baseline.spec),
         "newest_response": _stamp(newest, days=0),
         "valid_until": _stamp(newest, days=VALID_DAYS),
         "routes": [_route(task, specs.get(task.name), study) for task in summary.tasks],
+    }
+
+
+def _masked(summary: RunSummary) -> dict[str, Any]:
+    return {
+        "lines": summary.n_masked,
+        "places": dict(summary.masked),
+        "note": "requests were replayed with placeholders in these places",
     }
 
 

@@ -13,6 +13,7 @@ from parity_eval.batches import BatchLog
 from parity_eval.design import TaskDesign
 from parity_eval.errors import ConfigError, UsageError, nearest
 from parity_eval.exporters import EXPORTERS
+from parity_eval.kinds import is_free_text, kind_from_requests
 from parity_eval.parity import Ruled
 from parity_eval.protocols import Exporter, Provider, Reader, Reporter, Scorer
 from parity_eval.providers import PROVIDERS
@@ -22,7 +23,6 @@ from parity_eval.reporters import REPORTERS
 from parity_eval.rules import Ask
 from parity_eval.scorers import SCORERS
 from parity_eval.study import ScorerSpec, Study, TaskSpec
-from parity_eval.tasks import is_free_text, kind_from_requests
 
 _FAMILIES: Mapping[str, Mapping[str, str]] = {
     "exporter": EXPORTERS,
@@ -53,9 +53,10 @@ def find(family: str, name: str) -> Any:  # noqa: ANN401 - a class of the family
     return getattr(import_module(module), attribute)
 
 
-def reader(name: str) -> Reader:
-    """Return the reader of a format."""
-    found: Reader = find("reader", name)()
+def reader(name: str, *, columns: Mapping[str, str | tuple[str, ...]] | None = None) -> Reader:
+    """Return the reader of a format; `columns` are those of a plain table."""
+    kind = find("reader", name)
+    found: Reader = kind(columns=columns) if columns else kind()
     return found
 
 

@@ -1,31 +1,46 @@
 """The five extension points, and the listener, on one page."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar, Protocol, runtime_checkable
 
 from parity_eval.records import (
     Answer,
     Call,
     Decision,
+    Fit,
     JsonObject,
+    JsonValue,
     LogEntry,
     Pair,
     Reject,
     Request,
     Response,
+    Row,
     Score,
+    Skipped,
     Unscored,
 )
 from parity_eval.summary import PairView, RunSummary
 
 
 class Reader(Protocol):
-    """Turns a file into log entries, one at a time."""
+    """Knows one format of prompt logs."""
 
     name: ClassVar[str]
+    """As `log.format` spells it."""
+    title: ClassVar[str]
+    """As people know it."""
 
-    def read(self, path: str) -> Iterator[LogEntry | Reject]:
-        """Yield every line of the file, in order, as an entry or as a reject with its reason."""
+    def fit(self, row: JsonValue) -> Fit:
+        """Say how well one row fits the format."""
+        ...
+
+    def read(self, rows: Iterable[Row | Reject]) -> Iterator[LogEntry | Skipped | Reject]:
+        """Yield what the rows of a log say, one at a time.
+
+        Args:
+            rows: Of all files of the log, in order; rejects pass through.
+        """
         ...
 
 

@@ -159,10 +159,59 @@ class LogEntry:
     """Session or conversation id, as logged."""
     metadata: JsonObject
     """Everything else the log says about the call."""
+    path: str = ""
+    """File that it was read from."""
     line: int
-    """1-based line in its file."""
+    """1-based line (or row) in its file."""
     unreplayable: str | None = None
     """Why the request cannot be sent again as it was; None where it can."""
+    source: str = "canonical"
+    """Name of the format that it was read from."""
+    cost_usd: float | None = None
+    """What the log says it cost, in US dollars; None where it does not say."""
+    is_cache_hit: bool = False
+    """Whether the gateway answered from a cache of its own: no model was asked."""
+    n_lines: int = 1
+    """Equal lines of the log that it stands for, itself included."""
+    is_masked: bool = False
+    """Whether placeholders stand in it for secrets or personal data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of a file, before anybody knows what it means."""
+
+    path: str
+    """File."""
+    number: int
+    """1-based: line of a text file, row of a table, element of a JSON document."""
+    value: JsonValue
+    """What stands there; of a table an object with a key per column."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """How well a row fits a format."""
+
+    score: float
+    """In [0, 1]; 1: it is of this format, 0: nothing speaks for it."""
+    why: str
+    """What it was recognised by, or what it lacks."""
+    needs: int = 1
+    """How much had to be there to recognise it: of two formats that fit a row as well, the one that
+    needs more is meant. 0: it fits what no other does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A row of a log that is no call of a chat model, and is not meant to be: counted, no fault."""
+
+    path: str
+    """File."""
+    line: int
+    """As in `Row.number`."""
+    reason: str
+    """What it is instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +235,8 @@ class Unit:
     baseline: Response
     """The baseline's answer to it."""
     weight: int
-    """How many log lines it stands for: its own and its duplicates', and those of its cluster."""
+    """How many log lines it stands for: its own and its duplicates', and those of its cluster. 1
+    where each line is a unit of its own."""
     digest: str
     """SHA-256 of the canonical request body (hex)."""
     kin: tuple[str, ...] = ()
@@ -195,6 +245,17 @@ class Unit:
     """The right answer, where the log holds one."""
     slices: frozenset[str] = frozenset()
     """Names of the task's slice gates that the request belongs to."""
+    is_drawn: bool = True
+    """Whether it is part of the random sample; one that is not is there for its weight alone."""
+    is_masked: bool = False
+    """Whether placeholders stand in it for secrets or personal data."""
+    n_equal: int | None = None
+    """Log lines that ask the same, where each of them is a unit; None: `weight` says it."""
+
+    @property
+    def n_lines(self) -> int:
+        """How many log lines fail with it."""
+        return self.weight if self.n_equal is None else self.n_equal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,8 @@ class ReplaySettings:
     """By model, the name of what it shares limits with others by."""
     is_offline: bool = False
     """Whether only answers count that are there already."""
+    mask: Callable[[Answer], Answer] = lambda answer: answer
+    """Hides what others must not see in an answer before it is used or written."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,6 +136,8 @@ class Replay:
         self._cache = cache
         self.newest_at: int | None = None
         """When the newest answer that a live model gave was given: seconds since 1970, UTC."""
+        self._mask = settings.mask
+        self._masked: set[str] = set()
         self._asked: dict[str, asyncio.Event] = {}
         self._known: dict[str, Response] = {}
         self._in_flight: dict[str, asyncio.Future[Answer]] = {}
@@ -239,8 +243,7 @@ class Replay:
     async def _fetch(self, call: Call) -> Answer:
         provider = self._providers[call.spec.name]
         if call.spec.is_recorded:
-            answer = await provider.complete(call)
-            return self._note(call, answer)
+            return self._note(call, self._mask(await provider.complete(call)))
         if (refused := fidelity.refusal(call)) is not None:
             if (unsupported := self._refusals.hear(call.spec.name, refused)) is not None:
                 return unsupported
@@ -329,7 +332,10 @@ class Replay:
             if not tries.is_written:
                 self._write("reserve", call, usd=self._books.held(call.key), **self._stamp(call))
                 tries.is_written = tries.is_begun = True
-            answer = await provider.complete(call)
+            given = await provider.complete(call)
+            answer = self._mask(given)
+            if answer is not given:
+                self._masked.add(call.key)
         finally:
             if (paced := self._paced.get(model)) is not None and paced.pause_s > 0:
                 self._limiter.pause(model, paced.pause_s)
@@ -474,7 +480,8 @@ class Replay:
         known = 0.0 if costs_nothing(answer) else cost_usd(answer.usage, paid_price(call))
         usd = self._charge(call, known)
         self._keep(call, answer, usd=usd, paid=True, at=int(time.time()))
-        if self._cache is not None:
+        # Others, who may hide less, are not given an answer with placeholders.
+        if self._cache is not None and call.key not in self._masked:
             self._cache.put(tries.content, answer, usd=usd)
         return answer
 
@@ -486,7 +493,10 @@ class Replay:
 
     def _take(self, call: Call, cached: Cached) -> Answer:
         """Book an answer that was paid for under another log id, or in another run."""
-        answer = cached.response
+        # It may be from a time when nothing was hidden.
+        answer = self._mask(cached.response)
+        if isinstance(answer, Missing):
+            return answer
         self._keep(call, answer, usd=0.0, paid=False, at=cached.at, cached_from=cached.run_id)
         return answer
 

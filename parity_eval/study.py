@@ -18,6 +18,7 @@ from parity_eval.rules import Rule
 FamilyRule: TypeAlias = Literal["fdr", "fwer"]
 MissingRule: TypeAlias = Literal["wait", "fail"]
 Target: TypeAlias = Literal["traffic", "log"]
+Weight: TypeAlias = Literal["requests", "traffic"]
 DesignName: TypeAlias = Literal["sequential", "budget", "obrien_fleming", "pocock", "fixed"]
 Check: TypeAlias = Literal["format", "speed", "slice"]
 
@@ -26,10 +27,44 @@ Check: TypeAlias = Literal["format", "speed", "slice"]
 class LogSpec:
     """Where the prompt log is."""
 
-    path: str
-    """Path or glob."""
+    path: str | tuple[str, ...]
+    """Path, glob, folder or address; or several of them."""
     max_rejects: float = 0.01
     """Share of unusable lines above which the run stops, in [0, 1]."""
+    format: str = "auto"
+    """Name of its format; `auto`: found out for each file."""
+    columns: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """Of a table: what is in which column, as a dotted path. Empty: usual names are looked for."""
+    task_from: tuple[str, ...] = ()
+    """Fields that may name the task; the first that does counts. Empty: where the format has it."""
+    since: str | None = None
+    """First second that counts, UTC; None: from the beginning."""
+    until: str | None = None
+    """First second that does not count any more, UTC; None: to the end."""
+    where: dict[str, str] = field(default_factory=dict)
+    """Field to glob; lines that do not fit all of them do not count."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.path,) if isinstance(self.path, str) else self.path
+
+    @property
+    def shown(self) -> str:
+        """All of them, in words."""
+        return ", ".join(self.paths)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacySpec:
+    """What is hidden before anything is stored, sent or shown."""
+
+    secrets: Literal["mask", "keep"] = "mask"
+    personal: Literal["mask", "keep"] = "keep"
+    kinds: tuple[str, ...] = ()
+    """Kinds of personal data that are hidden; empty: all that are known."""
+    detector: str | None = None
+    """What finds more, as `module:function`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +198,9 @@ class TestSpec:
     """How alpha is spent; all but `sequential` have a fixed end and know only parity and a bar."""
     looks: int = 10
     """Looks of a group-sequential design."""
+    weight: Weight = "requests"
+    """What counts once: a distinct request, or (`traffic`) a line of the log, so that a request
+    counts as often as it was asked."""
 
     @property
     def cluster_field(self) -> str | None:
@@ -241,6 +279,7 @@ class Study:
     tasks: tuple[TaskSpec, ...]
     """Empty: the tasks that the log itself names."""
     run: RunSpec
+    privacy: PrivacySpec = PrivacySpec()
 
     def billed(self, spec: ModelSpec) -> ModelSpec:
         """Return a model at the price that this run pays for it: a batch's, where it is asked so.

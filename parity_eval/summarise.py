@@ -100,11 +100,16 @@ def run_summary(
         run_id=run_id,
         name=study.name,
         study_hash=study_hash,
-        log_path=study.log.path,
+        log_path=study.log.shown,
         log_fingerprint=intake.fingerprint,
         n_lines=intake.n_lines,
         n_rejects=len(intake.rejects),
         rejects=intake.rejects[:_MOST_REJECTS],
+        skipped=intake.skipped,
+        formats=intake.formats,
+        left_out=intake.left_out,
+        masked=intake.masked,
+        n_masked=intake.n_masked,
         n_unassigned=intake.n_unassigned,
         first_timestamp=intake.first_timestamp,
         last_timestamp=intake.last_timestamp,
@@ -130,7 +135,7 @@ def run_summary(
         ),
         baseline_usd_in_log=_total(_baseline_usd(task) for task in tasks),
         target=test.target,
-        unit=f"one request per {test.cluster_field}" if test.cluster_field else "request",
+        unit=certificate.unit_words(test),
         design=certificate.design_words(test),
         rules=_rules(test, results) if n_arms > 1 and test.design == "sequential" else (),
     )
@@ -174,6 +179,14 @@ def circumstances(
                 refused=len(design.sample.units) - n_units[arm],
                 is_corrected=design.is_corrected,
                 cluster=study.test.cluster_field,
+                masked=len(
+                    {
+                        unit.request.id
+                        for unit in design.sample.units[: study.test.max_samples]
+                        if unit.is_masked
+                    }
+                ),
+                by_traffic=study.test.weight == "traffic",
             )
     return found
 
@@ -198,6 +211,7 @@ def _task(study: Study, design: TaskDesign, results: Results) -> TaskSummary:
             log_size=results.n_units[name] if study.test.target == "log" else None,
             is_corrected=design.is_corrected,
             cluster=study.test.cluster_field,
+            by_traffic=study.test.weight == "traffic",
         ),
         n_lines=design.sample.n_lines,
         n_units=len(design.sample.units),
@@ -216,6 +230,7 @@ def _task(study: Study, design: TaskDesign, results: Results) -> TaskSummary:
                 else None,
                 is_corrected=design.is_corrected,
                 cluster=study.test.cluster_field,
+                by_traffic=study.test.weight == "traffic",
             )
             for gate in design.spec.gates
         },
@@ -227,8 +242,9 @@ def _arm(decision: Decision, design: TaskDesign, results: Results) -> ArmSummary
     arm = decision.arm
     outcomes = results.outcomes.get(arm, ())
     seen = [*outcomes, *results.beyond.get(arm, ())]
-    failed = [(o.request, o.weight) for o in seen if o.is_failure]
-    total_weight = sum(unit.weight for unit in design.sample.units)
+    n_lines = {unit.request.id: unit.n_lines for unit in design.sample.units}
+    failed = [(o.request, n_lines.get(o.request, o.weight)) for o in seen if o.is_failure]
+    total_weight = design.sample.n_lines_of(design.sample.units)
     circumstances = results.circumstances[arm]
     return ArmSummary(
         decision=decision,

@@ -194,6 +194,16 @@ class RunSummary:
     """What counts once in a test: a distinct request, or one request per value of a field."""
     design: str = "anytime-valid e-process"
     """How alpha is spent, in words."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """Log lines that are no calls of a chat model, or repeat one, by what they are instead."""
+    formats: dict[str, int] = field(default_factory=dict)
+    """Usable log lines by the name of their format."""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Log lines that the study is not about, by the first reason for it."""
+    masked: dict[str, int] = field(default_factory=dict)
+    """Places in log lines where something is hidden, by what it is; never the values."""
+    n_masked: int = 0
+    """Log lines with such a place; they are replayed with placeholders."""
     rules: tuple[RuleView, ...] = ()
     """What each rule for many tests would have decided; empty for a single arm."""
 

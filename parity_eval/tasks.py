@@ -1,34 +1,18 @@
 """Log entries to tasks: by the study's rules, else by what the log itself says."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from glob import escape
 
 from parity_eval.errors import ConfigError
-from parity_eval.records import (
-    Finish,
-    JsonObject,
-    JsonValue,
-    Kind,
-    LogEntry,
-    Response,
-    TaskName,
-)
+from parity_eval.records import JsonObject, JsonValue, LogEntry, Response, TaskName
 from parity_eval.study import TaskSpec
 
 DEFAULT_TASK = TaskName("default")
 
-_LABEL_LENGTH = 60
-_FREE_TEXT = frozenset(
-    {Kind.SUMMARIZATION, Kind.GENERATION, Kind.SUPPORT_REPLY, Kind.RAG_ANSWER, Kind.ENRICHMENT}
-)
-
-
-def is_free_text(kind: Kind) -> bool:
-    """Whether two good answers of this kind usually differ in words."""
-    return kind in _FREE_TEXT
+REST = "rest"
+"""Field of a task that takes what no other task matches."""
 
 
 def assign(entry: LogEntry, specs: Sequence[TaskSpec]) -> TaskName | None:
@@ -48,8 +32,12 @@ def assign(entry: LogEntry, specs: Sequence[TaskSpec]) -> TaskName | None:
         return TaskName(_own_task(entry) or DEFAULT_TASK)
     # A task without `match` is matched by its own name, taken literally.
     found = [
-        spec.name for spec in specs if matches(entry, spec.match or {"task": escape(spec.name)})
+        spec.name
+        for spec in specs
+        if REST not in spec.match and matches(entry, spec.match or {"task": escape(spec.name)})
     ]
+    if not found and any(REST in spec.match for spec in specs):
+        found = _of_the_rest(entry, specs)
     if len(found) > 1:
         raise ConfigError(
             f"request {entry.request.id!r} (line {entry.line}) matches the tasks "
@@ -58,13 +46,20 @@ def assign(entry: LogEntry, specs: Sequence[TaskSpec]) -> TaskName | None:
     return found[0] if found else None
 
 
+def _of_the_rest(entry: LogEntry, specs: Sequence[TaskSpec]) -> list[TaskName]:
+    """Name the tasks of the rest that match, among them only those with the most conditions."""
+    fitting = [spec for spec in specs if REST in spec.match and matches(entry, spec.match)]
+    most = max((len(spec.match) for spec in fitting), default=0)
+    return [spec.name for spec in fitting if len(spec.match) == most]
+
+
 def matches(entry: LogEntry, match: Mapping[str, str]) -> bool:
     """Whether an entry fits every glob.
 
     Args:
         entry: One log line.
         match: Field, as `field_values` knows it, to a glob that one of its values must fit; case
-            counts. Empty: every entry fits.
+            counts. Empty: every entry fits. `rest` says when a task's turn comes, and fits all.
 
     Raises:
         KeyError: a field that no entry has.
@@ -72,6 +67,7 @@ def matches(entry: LogEntry, match: Mapping[str, str]) -> bool:
     return all(
         any(fnmatchcase(value, pattern) for value in field_values(entry, field))
         for field, pattern in match.items()
+        if field != REST
     )
 
 
@@ -80,9 +76,11 @@ def field_values(entry: LogEntry, field: str) -> tuple[str, ...]:
 
     Args:
         entry: One log line.
-        field: `task`, `model`, `user`, `session`, `tag`, `system_prompt`, `metadata.KEY` (dots lead
-            into nested objects), or `answer`: the text of the logged answer without spaces around
-            it, and the name of each of its tool calls.
+        field: `task`, `model`, `user`, `session`, `tag`, `system_prompt`, `user_prompt` (the first
+            message of a user), `schema` (the name of the JSON Schema that is asked for), `tool`
+            (each tool that is offered), `metadata.KEY` (dots lead into nested objects), or
+            `answer`: the text of the logged answer without spaces around it, and the name of each
+            of its tool calls. Prompts, schema and tool are an empty text where there is none.
 
     Returns:
         Empty where the line does not have it; several for a list; JSON text for an object.
@@ -100,8 +98,8 @@ def field_values(entry: LogEntry, field: str) -> tuple[str, ...]:
         return _texts(value)
     if field == "tag":
         return _texts(entry.metadata.get("tags"))
-    if field == "system_prompt":
-        return (system_prompt(entry.request.body),)
+    if field in _OF_REQUESTS:
+        return _OF_REQUESTS[field](entry.request.body)
     if field == "task":
         return _texts(_own_task(entry))
     if field == "answer":
@@ -160,6 +158,38 @@ def system_prompt(body: JsonObject) -> str:
     return "\n".join(parts)
 
 
+def user_prompt(body: JsonObject) -> str:
+    """Return the text of the first message of a user."""
+    messages = body.get("messages")
+    for message in messages if isinstance(messages, list) else []:
+        if isinstance(message, dict) and message.get("role") == "user":
+            return content_text(message.get("content"))
+    return ""
+
+
+def schema_name(body: JsonObject) -> str:
+    """Return the name (or else the title) of the JSON Schema that a request asks for."""
+    wanted = body.get("response_format")
+    described = wanted.get("json_schema") if isinstance(wanted, dict) else None
+    if not isinstance(described, dict):
+        return ""
+    schema = described.get("schema")
+    title = schema.get("title") if isinstance(schema, dict) else None
+    return next((name for name in (described.get("name"), title) if isinstance(name, str)), "")
+
+
+def tool_names(body: JsonObject) -> tuple[str, ...]:
+    """Return the names of the tools that a request offers, in its order."""
+    tools = body.get("tools")
+    functions = [
+        tool.get("function", tool)
+        for tool in (tools if isinstance(tools, list) else [])
+        if isinstance(tool, dict)
+    ]
+    names = [function.get("name") for function in functions if isinstance(function, dict)]
+    return tuple(name for name in names if isinstance(name, str))
+
+
 def content_text(content: JsonValue) -> str:
     """Return the text of a message's content, whether it is a text or a list of parts."""
     if isinstance(content, str):
@@ -170,39 +200,9 @@ def content_text(content: JsonValue) -> str:
     return "\n".join(text for text in parts if isinstance(text, str))
 
 
-def kind_from_requests(entries: Iterable[LogEntry]) -> tuple[Kind, str] | None:
-    """Say what sort of task the requests alone show, and why; None where they don't tell."""
-    seen = list(entries)
-    known = {str(kind) for kind in Kind}
-    kinds = [kind for entry in seen if isinstance(kind := entry.metadata.get("kind"), str)]
-    named = Counter(kind for kind in kinds if kind in known)
-    if named:
-        # Among equals the first by name, so that the order of the log plays no part.
-        return Kind(min(named, key=lambda kind: (-named[kind], kind))), "the log's metadata.kind"
-    bodies = [entry.request.body for entry in seen if entry.unreplayable is None]
-    if bodies and all(body.get("tools") for body in bodies):
-        return Kind.TOOL_CALL, "every request has tools"
-    if bodies and all(_asks_json(body) for body in bodies):
-        return Kind.STRUCTURED, "every request asks for JSON"
-    return None
-
-
-def kind_from_answers(entries: Iterable[LogEntry]) -> tuple[Kind, str]:
-    """Say what sort of task the baseline's answers show, and why.
-
-    Args:
-        entries: A part of the task's log that is never certified on.
-    """
-    texts = [
-        entry.response.text.strip()
-        for entry in entries
-        if entry.response and entry.response.finish is Finish.STOP
-    ]
-    if texts and max(map(len, texts)) <= _LABEL_LENGTH and len(set(texts)) <= len(texts) / 2:
-        return Kind.CLASSIFICATION, f"{len(set(texts))} short answers repeat over {len(texts)} rows"
-    return Kind.GENERATION, "answers are free text"
-
-
-def _asks_json(body: JsonObject) -> bool:
-    wanted = body.get("response_format")
-    return isinstance(wanted, dict) and wanted.get("type") in ("json_schema", "json_object")
+_OF_REQUESTS: Mapping[str, Callable[[JsonObject], tuple[str, ...]]] = {
+    "system_prompt": lambda body: (system_prompt(body),),
+    "user_prompt": lambda body: (user_prompt(body),),
+    "schema": lambda body: (schema_name(body),),
+    "tool": lambda body: tool_names(body) or ("",),
+}

@@ -13,11 +13,13 @@ from parity_eval.design import TaskDesign
 from parity_eval.lines import files_digest
 from parity_eval.parity import Ruled
 from parity_eval.records import Arm, Capabilities, ModelSpec, TaskName, Unit
-from parity_eval.study import Study
+from parity_eval.study import PrivacySpec, Study, TestSpec
 from parity_eval.wire import request_body
 
 _LATER = ("prompt", "capabilities")
 """What a model could not be given in the first version."""
+_LATER_TEST = {name: getattr(TestSpec(), name) for name in ("weight",)}
+"""What a test could not be given in the first version; what it then was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +67,28 @@ def study_hash(study: Study, fingerprint: str, designs: Sequence[TaskDesign]) ->
             "candidates": [model(spec) for spec in study.candidates],
             "judge": judge,
             "labels": labels and replace(labels, path=files_digest(labels.path, "labels")),
-            "test": study.test,
+            "test": _set(codec.builtins(study.test), _LATER_TEST),
             "tasks": [replace(task, acknowledge=()) for task in study.tasks],
+            **_chosen(study),
         }
     )
+
+
+def _chosen(study: Study) -> dict[str, Any]:
+    """Return what was chosen of the log, and hidden in it; nothing by default."""
+    log = study.log
+    selection = _set(
+        {"since": log.since, "until": log.until, "where": log.where},
+        {"since": None, "until": None, "where": {}},
+    )
+    privacy = None if study.privacy == PrivacySpec() else study.privacy
+    found: dict[str, Any] = {"selection": selection or None, "privacy": privacy}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _set(plain: dict[str, Any], unset: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what nobody has set."""
+    return {key: value for key, value in plain.items() if key not in unset or value != unset[key]}
 
 
 def _read(design: TaskDesign) -> list[object]:
@@ -195,8 +215,8 @@ def fresh_orders(
 
 def _shown(design: TaskDesign, fresh: Sequence[Unit], max_samples: int) -> list[Unit]:
     """Return what a run may show to a candidate: its sample, and what it looks at beside it."""
-    total = sum(unit.weight for unit in fresh)
-    heavy = [unit for unit in fresh[max_samples:] if is_heavy(unit.weight, total)]
+    total = design.sample.n_lines_of(fresh)
+    heavy = [unit for unit in fresh[max_samples:] if is_heavy(unit.n_lines, total)]
     return [*fresh[:max_samples], *heavy, *design.sample.kept.values()]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from parity_eval import __version__
-from parity_eval.cli import demo, export, plan, report, run, runs
+from parity_eval.cli import demo, export, inspect, plan, report, run, runs
 
 app = typer.Typer(
     name="parity-eval",
@@ -20,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich costs more than the whole rest of --help
 )
 app.command("demo")(demo.demo)
+app.command("inspect")(inspect.inspect)
 app.command("plan")(plan.plan)
 app.command("run")(run.run)
 app.command("report")(report.report)

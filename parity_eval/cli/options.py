@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 if TYPE_CHECKING:
-    from parity_eval.study import Study
+    from parity_eval.study import LogSpec, Study
 
 Out = Annotated[Path, typer.Option("--out", help="Folder that holds run folders.")]
 AsJson = Annotated[
@@ -22,7 +22,25 @@ Config = Annotated[
     typer.Argument(help="Configuration. Default: parity.yaml here, if --log is not given."),
 ]
 Log = Annotated[
-    str | None, typer.Option("--log", help="Prompt log: .jsonl or .jsonl.gz, path or glob.")
+    str | None, typer.Option("--log", help="Prompt log: file, folder, glob or address.")
+]
+Format = Annotated[
+    str | None, typer.Option("--format", help="Format of the log. [found out for each file]")
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Only lines of the log from then on (UTC)."),
+]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help="Only lines of the log before then.")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="FIELD=GLOB",
+        help="Only lines that fit: metadata.KEY, tag, model, user, ... Repeat.",
+    ),
 ]
 Baseline = Annotated[str | None, typer.Option("--baseline", help="Model in production.")]
 Candidates = Annotated[
@@ -67,6 +85,57 @@ def chosen(**given: object) -> Settings:
     return {tuple(place.split("__")): value for place, value in given.items() if value is not None}
 
 
+def fields(given: list[str] | None) -> dict[str, str] | None:
+    """Return `FIELD=GLOB` options as a mapping; None where there are none.
+
+    Raises:
+        UsageError: one without `=`, or a field twice.
+    """
+    from parity_eval.errors import UsageError
+
+    found: dict[str, str] = {}
+    for text in given or []:
+        name, equals, pattern = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--where {text}: must be FIELD=GLOB, such as metadata.env=prod")
+        if name in found:
+            raise UsageError(
+                f"--where {text}: {name} is asked for twice; one glob has to fit all, such as "
+                "metadata.env=[ps]*"
+            )
+        found[name] = pattern
+    return found or None
+
+
+def log(
+    paths: list[str],
+    *,
+    format: str | None,  # noqa: A002 - the name of the option
+    since: str | None,
+    until: str | None,
+    where: list[str] | None,
+) -> "LogSpec":
+    """Return the log that flags describe, checked as a configuration's is.
+
+    Raises:
+        ConfigError: a time or a field that there is not.
+    """
+    from dataclasses import replace
+
+    from parity_eval.config import read
+
+    settings = chosen(
+        log__path=paths,
+        log__format=format,
+        log__since=since,
+        log__until=until,
+        log__where=fields(where),
+        baseline__model="nobody",  # a study has models; nothing is asked here
+    )
+    # What was typed is what is shown, and what can be typed again.
+    return replace(read(None, settings, candidates=["nobody else"]).log, path=tuple(paths))
+
+
 def study(
     config: Path | None,
     settings: Settings,
@@ -100,5 +169,7 @@ def study(
 
 
 def absolute(path: str | None) -> str | None:
-    """Return a path from the working folder as an absolute one."""
-    return None if path is None else str(Path(path).expanduser().absolute())
+    """Return a path from the working folder as an absolute one; addresses stay as they are."""
+    if path is None or "://" in path:
+        return path
+    return str(Path(path).expanduser().absolute())

@@ -14,6 +14,10 @@ _NOT_FOR_RUN = ("--json", "-q", "--quiet", "--no-color")
 def plan(
     config: options.Config = None,
     log: options.Log = None,
+    format: options.Format = None,  # noqa: A002 - the name of the option
+    since: options.Since = None,
+    until: options.Until = None,
+    where: options.Where = None,
     baseline: options.Baseline = None,
     candidate: options.Candidates = None,
     judge: options.Judge = None,
@@ -46,6 +50,10 @@ def plan(
         config,
         options.chosen(
             log__path=options.absolute(log),
+            log__format=format,
+            log__since=since,
+            log__until=until,
+            log__where=options.fields(where),
             baseline__model=baseline,
             test__alpha=alpha,
             test__margin=margin,

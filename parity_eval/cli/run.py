@@ -12,6 +12,10 @@ from parity_eval.cli.boundary import guarded
 def run(
     config: options.Config = None,
     log: options.Log = None,
+    format: options.Format = None,  # noqa: A002 - the name of the option
+    since: options.Since = None,
+    until: options.Until = None,
+    where: options.Where = None,
     baseline: options.Baseline = None,
     candidate: options.Candidates = None,
     judge: options.Judge = None,
@@ -62,6 +66,10 @@ def run(
         config,
         options.chosen(
             log__path=options.absolute(log),
+            log__format=format,
+            log__since=since,
+            log__until=until,
+            log__where=options.fields(where),
             baseline__model=baseline,
             test__alpha=alpha,
             test__margin=margin,

@@ -11,7 +11,7 @@ import msgspec
 from pydantic import ValidationError
 
 from parity_eval import wire, yaml_lines
-from parity_eval.config.contradictions import contradictions
+from parity_eval.config.contradictions import NOT_STRATIFIED, contradictions
 from parity_eval.config.rule_text import parse_rule
 from parity_eval.config.shape import (
     MATCH_FIELDS,
@@ -22,13 +22,20 @@ from parity_eval.config.shape import (
     GatePart,
     JudgePart,
     LabelsPart,
+    LogPart,
     ModelPart,
+    PrivacyPart,
     PromptPart,
     TaskPart,
+    TestPart,
     is_field,
     siblings,
 )
 from parity_eval.errors import ConfigError, InputError, nearest
+from parity_eval.logged.columns import USUAL
+from parity_eval.logged.times import utc_time
+from parity_eval.privacy.personal import KINDS
+from parity_eval.readers import READERS
 from parity_eval.records import (
     FLOOR_GATE,
     Capabilities,
@@ -49,6 +56,7 @@ from parity_eval.study import (
     JudgeSpec,
     LabelSpec,
     LogSpec,
+    PrivacySpec,
     RateLimit,
     RunSpec,
     ScorerSpec,
@@ -235,7 +243,7 @@ class _Builder:
         return Study(
             name=self._name(parsed.name),
             origin=self.origin,
-            log=LogSpec(path=self._path(parsed.log.path), max_rejects=parsed.log.max_rejects),
+            log=self._log(parsed.log),
             baseline=self._baseline(parsed.baseline),
             candidates=tuple(
                 self._candidate(part, ("candidates", i)) for i, part in enumerate(parsed.candidates)
@@ -247,6 +255,7 @@ class _Builder:
                 estimand=test.estimand, max_samples=test.max_samples, min_n=test.min_n,
                 family=test.family, seed=test.seed, max_excluded=test.max_excluded,
                 target=test.target, cluster=test.cluster, design=test.design, looks=test.looks,
+                weight=self._weight(test),
             ),
             tasks=tuple(
                 self._task(name, task or TaskPart(), test.estimand)
@@ -271,7 +280,31 @@ class _Builder:
                 missing=parsed.missing, recordings=parsed.recordings,
                 batch=self._batch(parsed),
             ),
+            privacy=self._privacy(parsed.privacy),
         )  # fmt: skip
+
+    def _weight(self, test: TestPart) -> Literal["requests", "traffic"]:
+        if test.stratify is not None:
+            self.problems.append((("test", "stratify"), NOT_STRATIFIED))
+        return test.weight
+
+    def _privacy(self, part: PrivacyPart) -> PrivacySpec:
+        for i, kind in enumerate(part.kinds):
+            if kind not in KINDS:
+                text = f"nothing is known of {kind!r}; {nearest(kind, KINDS)}, or name a `detector`"
+                self.problems.append((("privacy", "kinds", i), text))
+        if part.kinds and part.personal == "keep":
+            text = "personal data is kept; set `personal: mask`, or remove it"
+            self.problems.append((("privacy", "kinds"), text))
+        if part.detector is not None and not re.fullmatch(r"[\w.]+:\w+", part.detector):
+            text = f"{part.detector!r} given, must be `module:function`"
+            self.problems.append((("privacy", "detector"), text))
+        return PrivacySpec(
+            secrets=part.secrets,
+            personal=part.personal,
+            kinds=tuple(dict.fromkeys(part.kinds)),
+            detector=part.detector,
+        )
 
     def _name(self, given: str | None) -> str:
         """Return the study's name, which also begins the name of its run folder."""
@@ -292,6 +325,56 @@ class _Builder:
             if ((), problem) not in self.problems:
                 self.problems.append(((), problem))
         return expanded if "://" in text else str(self.base / Path(expanded).expanduser())
+
+    def _log(self, part: LogPart) -> LogSpec:
+        if part.format not in ("auto", *READERS):
+            text = (
+                f"no format is called {part.format!r}; {nearest(part.format, ['auto', *READERS])}"
+            )
+            self.problems.append((("log", "format"), text))
+        if part.columns and part.format not in ("auto", "plain"):
+            text = f"only plain tables have columns to name, not {part.format!r}; remove one"
+            self.problems.append((("log", "columns"), text))
+        for what, column in part.columns.items():
+            if what not in USUAL:
+                text = f"nothing of a request is called {what!r}; {nearest(what, USUAL)}"
+                self.problems.append((("log", "columns", what), text))
+            elif isinstance(column, list) and what != "metadata":
+                text = "one column, please; only `metadata` may have several"
+                self.problems.append((("log", "columns", what), text))
+        self._fields(part.task_from, ("log", "task_from"))
+        paths = [part.path] if isinstance(part.path, str) else part.path
+        if not paths:
+            self.problems.append((("log", "path"), "names no file"))
+        found = tuple(map(self._path, paths))
+        return LogSpec(
+            path=found[0] if len(found) == 1 else found,
+            max_rejects=part.max_rejects,
+            format="plain" if part.columns else part.format,
+            columns={
+                what: column if isinstance(column, str) else tuple(column)
+                for what, column in part.columns.items()
+            },
+            task_from=tuple(part.task_from),
+            **self._selection(part),
+        )
+
+    def _selection(self, part: LogPart) -> dict[str, Any]:
+        """Return which lines count, with times as the log's entries have them."""
+        self._fields(part.where, ("log", "where"))
+        times: dict[str, str | None] = {}
+        for name in ("since", "until"):
+            given: str | None = getattr(part, name)
+            times[name] = None if given is None else utc_time(given)
+            if given is not None and times[name] is None:
+                text = f"{given!r} given, must be a date or a time, such as 2026-03-01 or "
+                text += "2026-03-01T09:30:00Z"
+                self.problems.append((("log", name), text))
+        since, until = times["since"], times["until"]
+        if since is not None and until is not None and since >= until:
+            text = f"{until} is not after `since` ({since}); no line could count"
+            self.problems.append((("log", "until"), text))
+        return {**times, "where": part.where}
 
     def _model(self, model: ModelPart, path: yaml_lines.Path) -> ModelSpec:
         if model.model == "recorded" and not model.path:
@@ -432,7 +515,10 @@ class _Builder:
         path = ("tasks", name)
         if not name.strip():
             self.problems.append((path, "a task needs a name"))
-        self._fields(task.match, (*path, "match"))
+        self._fields(task.match, (*path, "match"), known=(*MATCH_FIELDS, "rest"))
+        if task.match.get("rest", "*") != "*":
+            problem = "takes what no other task matches, whatever it is; write '*'"
+            self.problems.append(((*path, "match", "rest"), problem))
         if task.reference is not None:
             self._fields([task.reference], (*path, "reference"), known=())
         named = task.estimand or estimand

@@ -9,6 +9,13 @@ from parity_eval.rules import Decided, evaluate, names
 from parity_eval.study import Study, TaskSpec
 from parity_eval.yaml_lines import Path
 
+NOT_STRATIFIED = (
+    "is not offered: with balanced strata nothing guarantees alpha any more. The test may stop "
+    "after any request because each next one is drawn at random; in a balanced order it is known "
+    "beforehand from which stratum it comes, and after those in which the candidate does well the "
+    "evidence runs ahead. Give each stratum a task or a slice gate of its own, and remove it"
+)
+
 
 def contradictions(study: Study) -> list[tuple[Path, str]]:
     """Return every contradiction: its place in the configuration, and what is wrong there."""
@@ -38,7 +45,7 @@ def _name_problems(study: Study) -> list[tuple[Path, str]]:
         is_same = (spec.model, spec.path, spec.api_base, dict(spec.params), spec.prompt) == (
             base.model, base.path, base.api_base, dict(base.params), base.prompt,
         )  # fmt: skip
-        is_same |= spec.path is not None and spec.path in (study.log.path, base.path)
+        is_same |= spec.path is not None and spec.path in (*study.log.paths, base.path)
         if is_same or spec.name == base.name:
             problems.append(
                 (
@@ -125,7 +132,7 @@ def _bar_problems(study: Study, bar: float | None, path: Path) -> list[tuple[Pat
 
 def _test_problems(study: Study) -> list[tuple[Path, str]]:
     """Say what the test's parameters do not allow together."""
-    test, judge, base = study.test, study.judge, study.baseline
+    test, judge = study.test, study.judge
     problems = _bar_problems(study, test.bar, ("test",))
     if test.cluster_field is not None and not is_field(test.cluster_field):
         text = (
@@ -136,20 +143,36 @@ def _test_problems(study: Study) -> list[tuple[Path, str]]:
         text = "must be 1 for a design with a fixed end, which counts whole verdicts"
         problems.append((("judge", "labels", "share"), text))
     if test.target == "log":
-        if test.cluster_field is not None:
-            text = (
-                "a claim about this log needs none: its randomness is the order, whatever its "
-                "requests have in common; remove it"
-            )
-            problems.append((("test", "cluster"), text))
-        if test.design != "sequential":
-            text = "designs with a fixed end speak of traffic; remove one of `design` and `target`"
-            problems.append((("test", "design"), text))
-        text = "must be 1 with `target: log`, which draws from the log only and not from the draw"
-        if base.second_share not in (None, 1):
-            problems.append((("baseline", "second", "share"), text))
-        if judge and judge.labels and judge.label_share != 1:
-            problems.append((("judge", "labels", "share"), text))
+        problems += _log_problems(study)
+    elif test.weight == "traffic":
+        text = (
+            "traffic counts lines, and equal lines share one answer: a model that answers a common "
+            "request well by chance would be taken to do so each time, and a claim about future "
+            "traffic could be false more often than alpha. Set `target: log`, which claims nothing "
+            "beyond the answers to this log; the rate by traffic is shown beside `weight: requests`"
+        )
+        problems.append((("test", "weight"), text))
+    return problems
+
+
+def _log_problems(study: Study) -> list[tuple[Path, str]]:
+    """Say what a claim about this log does not go with."""
+    test, judge, base = study.test, study.judge, study.baseline
+    problems: list[tuple[Path, str]] = []
+    if test.cluster_field is not None:
+        text = (
+            "a claim about this log needs none: its randomness is the order, whatever its "
+            "requests have in common; remove it"
+        )
+        problems.append((("test", "cluster"), text))
+    if test.design != "sequential":
+        text = "designs with a fixed end speak of traffic; remove one of `design` and `target`"
+        problems.append((("test", "design"), text))
+    text = "must be 1 with `target: log`, which draws from the log only and not from the draw"
+    if base.second_share not in (None, 1):
+        problems.append((("baseline", "second", "share"), text))
+    if judge and judge.labels and judge.label_share != 1:
+        problems.append((("judge", "labels", "share"), text))
     return problems
 
 

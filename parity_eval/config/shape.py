@@ -8,7 +8,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from parity_eval.records import EstimandName, Kind
 
 VERSION = 1
-MATCH_FIELDS = ("task", "model", "user", "session", "tag", "system_prompt")
+MATCH_FIELDS = (
+    "task", "model", "user", "session", "tag", "system_prompt", "user_prompt", "schema", "tool",
+)  # fmt: skip
 
 
 def is_field(name: str, *, known: Sequence[str] = MATCH_FIELDS) -> bool:
@@ -151,9 +153,23 @@ class JudgePart(ModelPart):
 class LogPart(Part):
     """The prompt log."""
 
-    path: str
-    format: Literal["auto", "canonical"] = "auto"
+    path: str | list[str]
+    format: str = "auto"
+    columns: dict[str, str | list[str]] = {}
+    task_from: list[str] = []
+    since: str | None = None
+    until: str | None = None
+    where: dict[str, str] = {}
     max_rejects: float = Field(default=0.01, ge=0, le=1)
+
+
+class PrivacyPart(Part):
+    """What is hidden before anything is stored, sent or shown."""
+
+    secrets: Literal["mask", "keep"] = "mask"
+    personal: Literal["mask", "keep"] = "keep"
+    kinds: list[str] = []
+    detector: str | None = None
 
 
 class TestPart(Part):
@@ -173,6 +189,8 @@ class TestPart(Part):
     cluster: str | None = None
     design: Literal["sequential", "budget", "obrien_fleming", "pocock", "fixed"] = "sequential"
     looks: int = Field(default=10, ge=1)
+    weight: Literal["requests", "traffic"] = "requests"
+    stratify: Any = None
 
 
 class GatePart(Part):
@@ -251,6 +269,7 @@ class FilePart(Part):
     budget: BudgetPart = BudgetPart()
     replay: ReplayPart = ReplayPart()
     cache: CachePart = CachePart()
+    privacy: PrivacyPart = PrivacyPart()
     missing: Literal["wait", "fail"] = "wait"
     recordings: Literal["whole", "partial"] = "whole"
     out: str | None = None
@@ -266,7 +285,7 @@ def siblings(path: tuple[int | str, ...]) -> list[str]:
         "labels": LabelsPart, "test": TestPart, "budget": BudgetPart, "replay": ReplayPart,
         "tasks": TaskPart, "second": SecondPart, "price": PricePart, "gates": GatePart,
         "cache": CachePart, "prompt": PromptPart, "capabilities": CapabilitiesPart,
-        "limits": LimitPart, "batch_price": PricePart,
+        "limits": LimitPart, "batch_price": PricePart, "privacy": PrivacyPart,
     }  # fmt: skip
     for part in path[:-1]:
         model = named.get(str(part), model)

@@ -17,12 +17,13 @@ from parity_eval.config.shape import (
     LogPart,
     ModelPart,
     Part,
+    PrivacyPart,
     SecondPart,
     TaskPart,
     TestPart,
 )
 
-_AS_GIVEN = frozenset({"params", "match", "values"})
+_AS_GIVEN = frozenset({"params", "match", "values", "where"})
 """Keys whose values are the user's own, nulls included."""
 _APART = frozenset({"gates", "labels", "second"})
 """Keys that a study and a configuration spell in different ways."""
@@ -52,6 +53,8 @@ def as_config(study: Mapping[str, Any]) -> dict[str, Any]:
     if study["labels"]:
         found["labels"] = _given(study["labels"], LabelsPart)
     found["test"] = _given(study["test"], TestPart)
+    if privacy := _given(study.get("privacy", {}), PrivacyPart):
+        found["privacy"] = privacy
     found["missing"] = run["missing"]
     found["recordings"] = run["recordings"]
     found["tasks"] = {task["name"]: _task(task) for task in study["tasks"]}
@@ -80,7 +83,7 @@ def _given(plain: Mapping[str, Any], part: type[Part]) -> dict[str, Any]:
     found = {}
     for key, info in part.model_fields.items():
         if key in plain and key not in _APART:
-            value = plain[key]
+            value = list(plain[key]) if isinstance(plain[key], tuple) else plain[key]
             default = info.get_default(call_default_factory=True, validated_data={})
             given = value if key in _AS_GIVEN else _without_nulls(value)
             if key == "price":

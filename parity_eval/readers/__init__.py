@@ -1,3 +1,29 @@
 """Readers of prompt logs, by format name."""
 
-READERS: dict[str, str] = {"canonical": "parity_eval.readers.canonical:Canonical"}
+READERS: dict[str, str] = {
+    "anthropic_batch": "parity_eval.readers.anthropic_batch:AnthropicBatch",
+    "anthropic_pairs": "parity_eval.readers.anthropic_pairs:AnthropicPairs",
+    "braintrust": "parity_eval.readers.braintrust:Braintrust",
+    "canonical": "parity_eval.readers.canonical:Canonical",
+    "cloudflare": "parity_eval.readers.cloudflare:Cloudflare",
+    "helicone": "parity_eval.readers.helicone:Helicone",
+    "inspect_eval": "parity_eval.readers.inspect_eval:InspectEval",
+    "langfuse": "parity_eval.readers.langfuse:Langfuse",
+    "langsmith": "parity_eval.readers.langsmith:LangSmith",
+    "litellm_payload": "parity_eval.readers.litellm_payload:LiteLLMPayload",
+    "litellm_spend": "parity_eval.readers.litellm_spend:LiteLLMSpend",
+    "lm_eval": "parity_eval.readers.lm_eval:LmEval",
+    "mlflow": "parity_eval.readers.mlflow:MLflow",
+    "openai_batch": "parity_eval.readers.openai_batch:OpenAIBatch",
+    "openai_evals": "parity_eval.readers.openai_evals:OpenaiEvals",
+    "openai_pairs": "parity_eval.readers.openai_pairs:OpenAIPairs",
+    "openai_stored": "parity_eval.readers.openai_stored:OpenAIStored",
+    "openinference": "parity_eval.readers.openinference:OpenInference",
+    "openrouter": "parity_eval.readers.openrouter:OpenRouter",
+    "otel_genai": "parity_eval.readers.otel_genai:OtelGenai",
+    "plain": "parity_eval.readers.plain:Plain",
+    "portkey": "parity_eval.readers.portkey:Portkey",
+    "promptfoo": "parity_eval.readers.promptfoo:Promptfoo",
+    "vercel_ai": "parity_eval.readers.vercel_ai:VercelAi",
+    "weave": "parity_eval.readers.weave:Weave",
+}

@@ -220,6 +220,17 @@ def _unassigned(summary: RunSummary) -> Iterator[Text]:
     if summary.n_unassigned:
         lines = figures.counted(summary.n_unassigned, "log line")
         yield Text(f"{lines} of {summary.n_lines} belong to no task of the study.")
+    for reason, n in summary.left_out.items():
+        out = figures.counted(n, "log line")
+        why = figures.one_line(reason, 200)
+        yield Text(f"{out} of {summary.n_lines} left out: {why}.")
+    if summary.masked:
+        masked = figures.counted(summary.n_masked, "log line")
+        yield Text(f"{masked} replayed with placeholders for: {figures.masked(summary.masked)}.")
+    for reason, n in summary.skipped.items():
+        skipped = figures.counted(n, "log line")
+        what = figures.one_line(reason, 200)
+        yield Text(f"{skipped} of {summary.n_lines} skipped, no fault: {what}.")
 
 
 def _money(summary: RunSummary) -> Iterator[Text]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from parity_eval.answers import rendered, settled_comparison, shown
 from parity_eval.errors import ConfigError
 from parity_eval.records import Pair, Request, Response, Score, Unscored
+from parity_eval.wire.text import SPACELESS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,8 +135,7 @@ class Embedding:
 
 
 # Scripts without spaces are read character by character.
-_SPACELESS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"
-_WORD = re.compile(rf"[{_SPACELESS}]|[^\W{_SPACELESS}]+")
+_WORD = re.compile(rf"[{SPACELESS}]|[^\W{SPACELESS}]+")
 
 
 def _lexical_similarity(left: str, right: str) -> float | str:

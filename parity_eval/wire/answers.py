@@ -75,6 +75,8 @@ _REASONS: Mapping[Finish, str] = {
 }
 
 
+_ONLY_TEXT = frozenset({"role", "content"})
+_ORDINARY = frozenset({"index", "message", "finish_reason", "logprobs"})
 _SUCCESS = 2  # of 2xx
 
 
@@ -304,6 +306,8 @@ def _describe(body: JsonValue) -> str:
 
 def _text_and_refusal(message: Mapping[str, JsonValue]) -> tuple[str, str | None]:
     content = message.get("content")
+    if isinstance(content, str) and message.keys() <= _ONLY_TEXT:
+        return clean(content), None
     parts = content if isinstance(content, list) else [content]
     said = [part.get("text") if isinstance(part, dict) else part for part in parts]
     refusals = [
@@ -342,6 +346,9 @@ def _finish(choice: Mapping[str, JsonValue], *, is_calling: bool) -> tuple[Finis
 
     The upstream vendor's own word, where a gateway passes it on, says more than the gateway's.
     """
+    word = choice.get("finish_reason")
+    if word == "stop" and not is_calling and choice.keys() <= _ORDINARY:
+        return Finish.STOP, None
     words = _finish_words(choice)
     finish = next((_FINISHES[w.lower()] for w in words if w.lower() in _FINISHES), Finish.STOP)
     if finish is Finish.STOP and is_calling:

@@ -1,7 +1,7 @@
 """What of a logged request is not what was sent, so that nobody can send it again."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from parity_eval.records import JsonObject, JsonValue, Response
 
@@ -19,8 +19,9 @@ _REDACTED = re.compile(
     re.IGNORECASE,
 )
 _SEALED = frozenset({"encrypted", "encrypted_content", "encrypted_data", "ciphertext"})
+_ONLY_TEXT = frozenset({"role", "content"})
 _ENVELOPE = frozenset({"key", "iv", "data"})
-_KEPT = ("previous_response_id", "conversation", "conversation_id")
+_KEPT = frozenset({"previous_response_id", "conversation", "conversation_id"})
 _CUT, _GONE = "the log cut its text", "the log left its text out"
 _ELSEWHERE = "it goes on from a conversation that the provider keeps"
 _FILE = "it refers to a file that the provider keeps"
@@ -44,7 +45,7 @@ def why_unreplayable(request: JsonObject, answer: Response | None = None) -> str
         >>> why_unreplayable({"messages": [{"role": "user", "content": "[REDACTED]"}]})
         'the log left its text out'
     """
-    if any(request.get(name) for name in _KEPT):
+    if not _KEPT.isdisjoint(request) and any(request.get(name) for name in _KEPT):
         return _ELSEWHERE
     messages = request.get("messages")
     if isinstance(messages, str):
@@ -55,7 +56,9 @@ def why_unreplayable(request: JsonObject, answer: Response | None = None) -> str
         return _GONE if "messages" in request else None
     if not isinstance(messages, list):
         return None
-    why = next((why for message in messages if (why := _why_message(message))), None)
+    why = None
+    for message in messages:
+        why = why or _why_message(message)
     return why or _why_tools(request, answer)
 
 
@@ -68,15 +71,20 @@ def why_unreadable(text: str) -> str | None:
 
 def is_cut(text: str) -> bool:
     """Whether a text carries the mark of a log that cut it."""
-    return _CUT_INSIDE in text or _CUT_AT_END.search(text[-_TAIL:]) is not None
+    if _CUT_INSIDE in text:
+        return True
+    tail = text[-_TAIL:]
+    # The search looks at each place of the tail; most texts say nothing of the kind.
+    return "truncated" in tail.lower() and _CUT_AT_END.search(tail) is not None
 
 
 def _why_tools(request: JsonObject, answer: Response | None) -> str | None:
     """Say what is wrong with what a request asks for beside its messages."""
-    asked = [request.get(name) for name in _PLACES]
-    # Schemas may be large: their text is searched faster than they are.
-    if any(isinstance(value, str) or _CUT_INSIDE in repr(value) for value in asked if value):
-        return _UNASKED
+    for name in _PLACES:
+        value = request.get(name)
+        # Schemas may be large: their text is searched faster than they are.
+        if value and (isinstance(value, str) or _CUT_INSIDE in repr(value)):
+            return _UNASKED
     has_tools = request.get("tools") is not None or request.get("functions") is not None
     choice = request.get("tool_choice") or request.get("function_call")
     needs_tools = choice not in (None, "none") or (answer is not None and answer.tool_calls)
@@ -84,10 +92,16 @@ def _why_tools(request: JsonObject, answer: Response | None) -> str | None:
 
 
 def _why_message(message: JsonValue) -> str | None:
-    if isinstance(message, str):
-        return why_unreadable(message)
     if not isinstance(message, dict):
-        return None
+        return why_unreadable(message) if isinstance(message, str) else None
+    if message.keys() == _ONLY_TEXT and message["role"] not in ("tool", "function"):
+        content = message["content"]  # nearly all of them hold a text and nothing else
+        if isinstance(content, str):
+            return why_unreadable(content)
+    return _why_parts(message)
+
+
+def _why_parts(message: JsonObject) -> str | None:
     if _is_encrypted(message) or _is_encrypted(message.get("content")):
         return _ENCRYPTED
     is_result = message.get("role") in ("tool", "function")
@@ -117,7 +131,7 @@ def _texts(message: JsonObject) -> Iterator[str]:
 
 
 def _is_encrypted(value: object) -> bool:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return False
     is_marked = value.get("type") == "encrypted" or not _SEALED.isdisjoint(value)
     return is_marked or value.keys() == _ENVELOPE

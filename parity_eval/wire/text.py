@@ -10,6 +10,8 @@ MAX_BODY = 64 * 2**20
 """Most bytes that are taken of an answer; no model writes as much."""
 MAX_DETAIL = 500
 """Characters kept of what an endpoint said."""
+SPACELESS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"
+"""Characters of scripts without spaces, as a class of a regular expression: each may be a word."""
 _SHORTEST_KEY = 8
 _MASK = "***"
 
@@ -58,4 +60,4 @@ def count_or_none(value: JsonValue) -> int | None:
     """Return a whole number of at least 0, None for anything else."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if type(value) is int and value >= 0 else None

@@ -12,7 +12,17 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from parity_eval import codec, coverage, documents, explorer, labels, manifest, placebo, plugins
+from parity_eval import (
+    codec,
+    coverage,
+    documents,
+    explorer,
+    labels,
+    manifest,
+    placebo,
+    plugins,
+    prompt_log,
+)
 from parity_eval.answers import rendered
 from parity_eval.armplans import Before, arm_plans
 from parity_eval.armtest import ArmPlan
@@ -28,11 +38,10 @@ from parity_eval.derived import write_tables
 from parity_eval.design import TaskDesign, decide
 from parity_eval.errors import ConfigError
 from parity_eval.evaluation import Evaluation
-from parity_eval.intake import Intake, content_digest, gather
+from parity_eval.intake import Intake, content_digest
 from parity_eval.interrupt import Interrupt
 from parity_eval.labels import Labels
 from parity_eval.limits import provider_of
-from parity_eval.lines import expand
 from parity_eval.outcomes import is_of_request
 from parity_eval.parity import MOST_JUDGED, Ruled
 from parity_eval.planning import worst_case_usd
@@ -152,14 +161,7 @@ def run(study: Study, listener: Listener, *, approve: Callable[[float], bool]) -
 def prepare(study: Study, listener: Listener) -> Prepared:
     """Read the inputs and fix the design; sends nothing and writes nothing."""
     study = plugins.priced(study)
-    intake = gather(
-        plugins.reader("canonical"),
-        expand(study.log.path, "a prompt log"),
-        study.tasks,
-        max_rejects=study.log.max_rejects,
-    )
-    if intake.rejects:
-        listener.on_note(f"{len(intake.rejects)} of {intake.n_lines} log lines cannot be used")
+    intake = prompt_log.intake(study, listener.on_note)
     table = labels.load(study.labels) if study.labels else None
     judge_table = None
     if study.judge is not None and study.judge.labels is not None:
@@ -371,7 +373,9 @@ def _design(
     needs_answer = study.baseline.source == "logged"
     ids = [representative(g, needs_answer=needs_answer).request.id for g in groups.values()]
     has_floor = models.has_second_answers(ids, spec, entries)
-    return decide(spec, groups, study, labels=table, has_floor=has_floor)
+    return decide(
+        spec, groups, study, labels=table, has_floor=has_floor, beyond=intake.beyond.get(name)
+    )
 
 
 def _check_judge(study: Study, models: plugins.Models) -> None:
@@ -519,6 +523,7 @@ def _replay_settings(prepared: Prepared) -> ReplaySettings:
         limits=run.limits,
         shares={name: provider_of(spec) for name, spec in prepared.models.live.items()},
         is_offline=run.offline,
+        mask=prompt_log.masker(prepared.study).answer,
     )
 
 
@@ -590,18 +595,18 @@ async def _ask_heavy(evaluation: Evaluation, certifier: Certifier) -> None:
 
     They say nothing about the rate, but one that fails blocks the route.
     """
-    heavy = []
+    heavy: dict[tuple[Arm, RequestId], int] = {}
     for decision in certifier.decisions(with_path=False):
         if decision.status is Status.CERTIFIED:
             order = evaluation.orders[decision.arm]
-            total = sum(unit.weight for unit in order)
-            heavy += [
-                (decision.arm, position)
+            total = evaluation.designs[decision.arm.task].sample.n_lines_of(order)
+            heavy |= {
+                (decision.arm, order[position].request.id): position
                 for position in range(certifier.position(decision.arm), len(order))
-                if is_heavy(order[position].weight, total)
-            ]
+                if is_heavy(order[position].n_lines, total)
+            }
     # Together, so that where answers come in batches they come in one.
-    await asyncio.gather(*(evaluation.observe(arm, position) for arm, position in heavy))
+    await asyncio.gather(*(evaluation.observe(arm, at) for (arm, _), at in heavy.items()))
 
 
 async def _show_progress(certifier: Certifier, replay: Replay, listener: Listener) -> None:

@@ -7,6 +7,7 @@ import pytest
 HEAVY = (
     "litellm", "pandas", "scipy", "numpy", "statsmodels", "sentence_transformers", "torch",
     "duckdb", "jsonschema", "aiohttp", "jinja2", "msgspec", "yaml",
+    "detect_secrets",
 )  # fmt: skip
 
 
@@ -22,7 +23,9 @@ def loaded_by(arguments: list[str]) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("command", ["", "demo", "run", "report", "export", "ls", "show"])
+@pytest.mark.parametrize(
+    "command", ["", "demo", "inspect", "run", "report", "export", "ls", "show"]
+)
 def test_help_loads_nothing_heavy(command: str) -> None:
     loaded = loaded_by([*command.split(), "--help"])
     assert "typer" in loaded

@@ -71,11 +71,12 @@ def _start_up(folder: Path) -> list[tuple[str, ...]]:
 
 def _reading(folder: Path) -> list[tuple[str, ...]]:
     from parity_eval.readers.canonical import Canonical  # noqa: PLC0415 - not timed above
+    from parity_eval.rows import read_rows  # noqa: PLC0415
 
     path = cli.write_lines(folder / "big.jsonl", [cli.entry(n) for n in range(20_000)])
 
     def ours() -> int:
-        return sum(1 for _ in Canonical().read(str(path)))
+        return sum(1 for _ in Canonical().read(read_rows([str(path)])))
 
     def bare() -> int:
         decode = msgspec.json.Decoder().decode

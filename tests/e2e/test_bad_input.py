@@ -39,7 +39,8 @@ def not_json(folder: Path) -> None:
 
 
 def duplicate_ids(folder: Path) -> None:
-    cli.write_lines(folder / "log.jsonl", [*rows(folder), *rows(folder)[:3]])
+    others = [cli.entry(n + 1, id=f"t{n:04d}") for n in range(3)]
+    cli.write_lines(folder / "log.jsonl", [*rows(folder), *others])
 
 
 def mixed_shapes(folder: Path) -> None:
@@ -103,10 +104,10 @@ CASES: dict[Callable[[Path], None], list[str]] = {
     no_log: ["log.jsonl: no such file", "a prompt log was expected there"],
     empty_log: ["log.jsonl: is empty", "one JSON object per line"],
     not_json: ["3 of 100 lines (3.0%) cannot be used", "log.jsonl:7: not JSON", "max_rejects"],
-    duplicate_ids: ["log.jsonl:101: duplicate id 't0000'; first seen at", "log.jsonl:1"],
+    duplicate_ids: ["log.jsonl:101: duplicate id 't0000', with other content; first seen at"],
     mixed_shapes: ["50 of 150 lines", "log.jsonl:101: no object `request`", "completion, prompt"],
     cut_short: ["log.jsonl.gz: compressed data is damaged or cut short after line"],
-    a_directory: ["log.jsonl: is a directory"],
+    a_directory: ["log.jsonl: no file below it ends with one of .json, "],
     recording_lacks_answers: ["tape.jsonl: the recording of 'tape' lacks 10 of", "missing: fail"],
     recording_of_another_log: ["tape.jsonl", "its ids are not those of the log"],
     recording_not_json: ["tape.jsonl", "line 1", "not JSON"],

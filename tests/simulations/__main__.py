@@ -24,6 +24,7 @@ NAMES = (
     "designs",
     "fixed_designs",
     "real_data",
+    "tasks",
     "speed",
 )
 

@@ -182,6 +182,17 @@ class TestQualifications:
         [
             (Circumstances(judge="J"), "as judged by J, not calibrated by human labels"),
             (
+                Circumstances(masked=1),
+                (
+                    "in 1 request placeholders stand for secrets or personal data: they were "
+                    "replayed as they are now, not as they were asked"
+                ),
+            ),
+            (
+                Circumstances(by_traffic=True),
+                "a request counts as often as it was asked, and one answer to it stands for all",
+            ),
+            (
                 Circumstances(judge_is_contestant="small"),
                 "the judge is itself a contestant (small); it may prefer its own answers",
             ),

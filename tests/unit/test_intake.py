@@ -1,17 +1,18 @@
 """What a log may hold, and what is said of what it may not."""
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from makers import entry, write_lines
 
 from parity_eval.errors import ConfigError, InputError
-from parity_eval.intake import Intake, content_digest, gather
+from parity_eval.intake import Intake, Reading, Source, content_digest, gather
 from parity_eval.readers.canonical import Canonical
-from parity_eval.records import JsonValue, TaskName
+from parity_eval.records import Fit, JsonValue, LogEntry, Reject, Row, Skipped, TaskName
 from parity_eval.study import TaskSpec
 
 
@@ -22,7 +23,8 @@ def line(i: int | str, text: str = "", **more: JsonValue) -> dict[str, JsonValue
 
 
 def read(*paths: str, specs: Sequence[TaskSpec] = (), max_rejects: float = 0.01) -> Intake:
-    return gather(Canonical(), paths, specs, max_rejects=max_rejects)
+    how = Reading(specs=specs, max_rejects=max_rejects)
+    return gather([Source(reader=Canonical(), paths=paths)], how)
 
 
 def refusal(*paths: str, max_rejects: float = 0.01) -> str:
@@ -128,17 +130,21 @@ class TestDamage:
         path = write_lines(tmp_path / "log", [line(1), line(2), line(1, "another text")])
         found = read(path, max_rejects=0.5)
         assert [r.line for r in found.rejects] == [3]
-        assert found.rejects[0].reason == f"duplicate id '1'; first seen at {path}:1"
+        assert found.rejects[0].reason == (
+            f"duplicate id '1', with other content; first seen at {path}:1"
+        )
 
     def test_an_id_counts_once_over_all_files(self, tmp_path: Path) -> None:
         first = write_lines(tmp_path / "a", [line(1)])
-        second = write_lines(tmp_path / "b", [line(1), line(2)])
+        second = write_lines(tmp_path / "b", [line(1, "another text"), line(2)])
         found = read(first, second, max_rejects=0.5)
         assert [(r.path, r.line) for r in found.rejects] == [(second, 1)]
-        assert found.rejects[0].reason == f"duplicate id '1'; first seen at {first}:1"
+        assert found.rejects[0].reason == (
+            f"duplicate id '1', with other content; first seen at {first}:1"
+        )
 
     def test_a_number_and_its_text_are_one_id(self, tmp_path: Path) -> None:
-        path = write_lines(tmp_path / "log", [line("1"), {**line("1"), "id": 1}])
+        path = write_lines(tmp_path / "log", [line("1"), {**line("1", "other"), "id": 1}])
         assert len(read(path, max_rejects=0.5).rejects) == 1
 
     @pytest.mark.parametrize("data", [b"", b"\n \r\n\t\n"])
@@ -162,8 +168,89 @@ class TestDamage:
         text = '{"id": "1", "request": {"messages": [{"role": "user", "content": "a\u2028b"}]}}'
         path.write_bytes(b"\xef\xbb\xbf" + text.encode() + b"\r\n\r\n" + text.encode() + b"\r\n")
         found = read(str(path), max_rejects=0.5)
-        assert found.n_lines == 2  # the second is a duplicate, the blank one is none
-        assert len(found.rejects) == 1
+        assert found.n_lines == 2  # the second repeats the first, the blank one is none
+        assert sum(found.skipped.values()) == 1
+
+    def test_exports_that_overlap_repeat_rows(self, tmp_path: Path) -> None:
+        first = write_lines(tmp_path / "a", [line(1), line(2)])
+        second = write_lines(tmp_path / "b", [line(2, timestamp="2026-03-01"), line(3)])
+        found = read(first, second)
+        assert (found.n_lines, found.rejects) == (4, ())
+        assert found.skipped == {"repeats an earlier row, with the same id and content": 1}
+        assert found.fingerprint == read(write_lines(tmp_path / "c", map(line, "123"))).fingerprint
+        assert list(found.notes()) == [
+            "1 of 4 log lines are skipped: repeats an earlier row, with the same id and content"
+        ]
+
+
+class Spans:
+    """A reader whose rows with an id are rejects, and no others calls."""
+
+    name: ClassVar[str] = "spans"
+    title: ClassVar[str] = "Spans"
+
+    def fit(self, row: JsonValue) -> Fit:
+        return Fit(score=1.0, why="")
+
+    def read(self, rows: Iterable[Row | Reject]) -> Iterator[LogEntry | Skipped | Reject]:
+        for row in rows:
+            assert isinstance(row, Row)
+            if isinstance(row.value, dict) and "id" in row.value:
+                yield Reject(path=row.path, line=row.number, reason="damaged")
+            else:
+                yield Skipped(path=row.path, line=row.number, reason="a span of a tool")
+
+
+class TestNothingToUse:
+    def refusal(self, tmp_path: Path, *rows: object) -> str:
+        source = Source(reader=Spans(), paths=(write_lines(tmp_path / "log", rows),))
+        with pytest.raises(InputError) as caught:
+            gather([source], Reading(max_rejects=1.0))
+        return str(caught.value)
+
+    def test_no_call_of_a_model(self, tmp_path: Path) -> None:
+        assert self.refusal(tmp_path, {"a": 1}, {"a": 2}) == (
+            f"{tmp_path}/log: none of 2 lines is a call of a chat model (2 times a span of a "
+            "tool); export the model calls themselves"
+        )
+
+    def test_what_could_be_one_cannot_be_used(self, tmp_path: Path) -> None:
+        assert self.refusal(tmp_path, {"a": 1}, {"id": 2}) == (
+            f"{tmp_path}/log: 1 of 2 lines (50.0%) cannot be used:\n"
+            f"  {tmp_path}/log:2: damaged\n"
+            "Read as Spans (`log.format` says otherwise); mend the log"
+        )
+
+
+class TestTaskFrom:
+    def tasks(self, tmp_path: Path, *fields: str) -> dict[TaskName, int]:
+        rows = [
+            line(1, task="a", metadata={"feature": "x"}),
+            line(2, task="b"),
+            line(3, metadata={"feature": ""}),
+        ]
+        found = gather(
+            [Source(reader=Canonical(), paths=(write_lines(tmp_path / "log", rows),))],
+            Reading(max_rejects=0, task_from=fields),
+        )
+        return {name: len(rows) for name, rows in found.by_task.items()}
+
+    def test_the_first_field_with_a_value_counts(self, tmp_path: Path) -> None:
+        assert self.tasks(tmp_path, "metadata.feature", "task") == {"x": 1, "b": 1, "default": 1}
+        assert self.tasks(tmp_path, "task", "metadata.feature") == {"a": 1, "b": 1, "default": 1}
+
+    def test_fields_that_are_not_asked_for_do_not_count(self, tmp_path: Path) -> None:
+        assert self.tasks(tmp_path, "metadata.feature") == {"x": 1, "default": 2}
+
+    def test_without_any_the_log_names_it(self, tmp_path: Path) -> None:
+        assert self.tasks(tmp_path) == {"a": 1, "b": 1, "default": 1}
+
+
+def test_rows_are_counted_as_they_are_read(tmp_path: Path) -> None:
+    source = Source(reader=Canonical(), paths=(write_lines(tmp_path / "log", map(line, "123")),))
+    told: list[int] = []
+    assert gather([source], Reading(max_rejects=0), on_row=told.append).formats == {"canonical": 3}
+    assert told == [1, 2, 3]
 
 
 class TestFingerprint:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from parity_eval import lines
 from parity_eval.errors import InputError
 from parity_eval.lines import expand, files_digest, read_lines
 
@@ -48,13 +49,11 @@ class TestReadLines:
 
     def test_gzip_in_name_only(self, tmp_path: Path) -> None:
         path = put(tmp_path / "log.jsonl.gz", b'{"id": 1}\n')
-        with pytest.raises(InputError, match="damaged or cut short after line 0"):
-            list(read_lines(path))
+        assert list(read_lines(path)) == [(1, b'{"id": 1}')]
 
     @pytest.mark.parametrize(
         ("start", "remedy"),
         [
-            (b"\x28\xb5\x2f\xfd", "is compressed with zstandard; unpack it, or pack it with gzip"),
             (b"PAR1", "is a Parquet file; write it as JSON Lines"),
             (b"PK\x03\x04", "is a ZIP archive; unpack it"),
             (b"\xff\xfe{\x00", "is UTF-16; save it as UTF-8"),
@@ -65,6 +64,67 @@ class TestReadLines:
         with pytest.raises(InputError) as caught:
             list(read_lines(path))
         assert str(caught.value) == f"{path}: {remedy}"
+
+    def test_zstandard_without_the_package(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(lines, "zstd", lambda: None)
+        path = put(tmp_path / "log.jsonl.zst", b"\x28\xb5\x2f\xfd...")
+        with pytest.raises(InputError) as caught:
+            list(read_lines(path))
+        assert str(caught.value) == (
+            f'{path}: is compressed with zstandard: pip install "parity-eval[zstd]" reads it '
+            "(Python 3.14 does without), or pack it with gzip"
+        )
+
+    @pytest.mark.skipif(lines.zstd() is None, reason="zstandard is not installed")
+    def test_zstandard(self, tmp_path: Path) -> None:
+        module = lines.zstd()
+        assert module is not None
+        whole = module.compress(b"one\n" * 5000)
+        path = put(tmp_path / "log.zst", module.compress(b"zero\n") + whole)
+        found = list(read_lines(path))
+        assert (len(found), found[:2]) == (5001, [(1, b"zero"), (2, b"one")])
+        path = put(tmp_path / "log.zst", whole[:-5])
+        with pytest.raises(InputError, match="cut short after line"):
+            list(read_lines(path))
+
+    def test_a_line_that_is_too_long(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(lines, "MOST_BYTES", 10)
+        path = put(tmp_path / "log", b"123456789\nshort\n1234567890\nmore\n")
+        with lines.opened(path, lines.Place()) as stream:
+            assert list(lines.numbered(stream, lines.Place())) == [
+                (1, b"123456789"),
+                (2, b"short"),
+                (3, None),
+                (4, b"more"),
+            ]
+        with pytest.raises(InputError, match=r"log:3: is longer than \d+ MiB"):
+            list(read_lines(path))
+
+    def test_what_is_added_while_it_is_read_is_not_read(self, tmp_path: Path) -> None:
+        path = put(tmp_path / "log", b"one\ntwo\n")
+        reading = read_lines(path)
+        found = [next(reading)]
+        with Path(path).open("ab") as stream:
+            stream.write(b"three\n")
+        assert [*found, *reading] == [(1, b"one"), (2, b"two")]
+
+    def test_a_file_that_may_not_be_read(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        path = put(tmp_path / "log", b"one")
+        monkeypatch.setattr(Path, "open", refuse)
+        with pytest.raises(InputError) as caught:
+            list(read_lines(path))
+        assert str(caught.value) == f"{path}: permission denied; ask for the right to read it"
+
+    def test_a_pipe(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match="is no regular file, and would be read twice"):
+            list(read_lines("/dev/null"))
 
     def test_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:

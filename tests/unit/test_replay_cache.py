@@ -212,3 +212,49 @@ def test_the_newest_answer_is_the_latest_that_a_live_model_gave() -> None:
     for record in reversed(journal):
         again.remember(record)
     assert again.newest_at == books.newest_at
+
+
+def hidden(answer: Answer) -> Answer:
+    if isinstance(answer, Missing):
+        return replace(answer, detail=answer.detail.replace("ann", "[name]"))
+    text = answer.text.replace("ann", "[name]")
+    return answer if text == answer.text else replace(answer, text=text)
+
+
+def test_what_is_hidden_is_neither_written_nor_lent_to_others() -> None:
+    journal, shelf = Journal(), Shelf()
+    books = replay(Script(replace(GOOD, text="ann did")), journal, shelf, mask=hidden)
+    answer = asyncio.run(books.answer(call()))
+    assert isinstance(answer, Response)
+    assert answer.text == "[name] did"
+    assert "ann" not in str(journal)
+    # Another study may hide less, and would compare a placeholder.
+    assert not shelf
+    assert books.known(call().key) == answer
+
+
+def test_an_answer_with_nothing_to_hide_is_lent() -> None:
+    shelf = Shelf()
+    asyncio.run(replay(Script(GOOD), Journal(), shelf, mask=hidden).answer(call()))
+    assert [kept.response for kept in shelf.values()] == [GOOD]
+
+
+def test_an_answer_of_a_time_when_nothing_was_hidden_is_hidden() -> None:
+    old = replace(KNOWN, response=replace(GOOD, text="ann knew"))
+    journal, shelf = Journal(), Shelf({content_key(call()): old})
+    answer = asyncio.run(replay(Script(GOOD), journal, shelf, mask=hidden).answer(call()))
+    assert isinstance(answer, Response)
+    assert answer.text == "[name] knew"
+    assert "ann" not in str(journal)
+
+
+def test_recordings_and_what_endpoints_complain_of_are_hidden_too() -> None:
+    journal = Journal()
+    books = replay(Script(replace(GOOD, text="ann")), journal, Shelf(), mask=hidden)
+    answer = asyncio.run(books.answer(call(spec=RECORDED)))
+    assert isinstance(answer, Response)
+    assert answer.text == "[name]"
+    no = Missing(hole=Hole.AUTH, detail="no key of ann")
+    asyncio.run(replay(Script(no), journal, Shelf(), mask=hidden).answer(call()))
+    assert "no key of [name]" in str(journal)
+    assert "ann" not in str(journal)

@@ -74,6 +74,7 @@ def summary(
         by_task={},
         rejects=tuple(Reject(path="log", line=i, reason="bad") for i in range(30)),
         n_lines=130,
+        skipped={},
         n_unassigned=2,
         fingerprint="ab" * 32,
         first_timestamp=None,

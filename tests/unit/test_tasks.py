@@ -3,18 +3,19 @@ from dataclasses import replace
 import pytest
 from makers import entry, request
 
-from parity_eval.records import Finish, JsonValue, Kind, LogEntry, Response, TaskName, ToolCall
+from parity_eval.errors import ConfigError
+from parity_eval.records import JsonValue, LogEntry, Response, TaskName, ToolCall
 from parity_eval.study import TaskSpec
 from parity_eval.tasks import (
     assign,
     common_value,
     content_text,
     field_values,
-    is_free_text,
-    kind_from_answers,
-    kind_from_requests,
     matches,
+    schema_name,
     system_prompt,
+    tool_names,
+    user_prompt,
 )
 
 RICH = entry(
@@ -72,6 +73,71 @@ class TestAssign:
         assert assign(entry("1", task="a bc"), specs) is None
 
 
+def spec(name: str, **match: str) -> TaskSpec:
+    return TaskSpec(name=TaskName(name), match=match)
+
+
+class TestTheRest:
+    ASKED = entry("1", "Translate: tree")
+    OFFERED = entry("2", "Hello", body={"tools": [{"function": {"name": "search"}}]})
+
+    def test_it_takes_what_no_other_task_matches(self) -> None:
+        specs = [spec("other", rest="*"), spec("translate", user_prompt="Translate:*")]
+        assert assign(self.ASKED, specs) == "translate"
+        assert assign(self.OFFERED, specs) == "other"
+
+    def test_the_more_conditions_the_sooner(self) -> None:
+        specs = [spec("other", rest="*"), spec("agent", rest="*", tool="?*")]
+        assert assign(self.OFFERED, specs) == "agent"
+        assert assign(self.ASKED, specs) == "other"
+
+    def test_its_other_conditions_hold(self) -> None:
+        assert assign(self.ASKED, [spec("agent", rest="*", tool="?*")]) is None
+
+    def test_two_that_match_are_as_wrong_as_ever(self) -> None:
+        with pytest.raises(ConfigError, match="make their `match` rules disjoint"):
+            assign(self.ASKED, [spec("one", rest="*"), spec("two", rest="*")])
+
+
+@pytest.mark.parametrize(
+    ("messages", "text"),
+    [
+        ([{"role": "user", "content": "one"}, {"role": "user", "content": "two"}], "one"),
+        ([{"role": "assistant", "content": "hi"}, {"role": "user", "content": ["x"]}], ""),
+        ([3, {"role": "user", "content": [{"type": "text", "text": "parts"}]}], "parts"),
+        ("nothing", ""),
+    ],
+)
+def test_the_first_user_message(messages: JsonValue, text: str) -> None:
+    assert user_prompt({"messages": messages}) == text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [
+        ({"json_schema": {"name": "invoice", "schema": {"title": "Other"}}}, "invoice"),
+        ({"json_schema": {"schema": {"title": "Invoice"}}}, "Invoice"),
+        ({"json_schema": {"name": 3, "schema": []}}, ""),
+        ({"type": "json_object"}, ""),
+        (None, ""),
+    ],
+)
+def test_the_name_of_a_schema(wanted: JsonValue, name: str) -> None:
+    assert schema_name({"response_format": wanted}) == name
+
+
+def test_the_names_of_tools() -> None:
+    tools: list[JsonValue] = [
+        {"type": "function", "function": {"name": "search"}},
+        {"name": "plain"},
+        {"function": {"name": 3}},
+        {"function": "odd"},
+        "odd",
+    ]
+    assert tool_names({"tools": tools}) == ("search", "plain")
+    assert tool_names({"tools": "odd"}) == ()
+
+
 def called(*names: str, text: str = "") -> Response:
     return Response(text=text, tool_calls=tuple(ToolCall(name=n, arguments="{}") for n in names))
 
@@ -94,6 +160,9 @@ class TestFieldValues:
             ("metadata.deep.er.est", ()),
             ("metadata.nothing", ()),
             ("answer", ("yes",)),
+            ("user_prompt", ("",)),
+            ("schema", ("",)),
+            ("tool", ("",)),
         ],
     )
     def test_every_field(self, field: str, values: tuple[str, ...]) -> None:
@@ -152,63 +221,6 @@ def test_what_dependent_requests_have_in_common(
     assert common_value(replace(RICH, session=session), field) == value
 
 
-class TestKindFromRequests:
-    def test_the_log_says_so(self) -> None:
-        rows = [entry("1", metadata={"kind": "moderation"}), entry("2")]
-        assert kind_from_requests(rows) == (Kind.MODERATION, "the log's metadata.kind")
-
-    def test_a_tie_does_not_depend_on_the_order(self) -> None:
-        rows = [entry("1", metadata={"kind": k}) for k in ("moderation", "extraction")]
-        assert kind_from_requests(rows) == kind_from_requests(rows[::-1])
-
-    @pytest.mark.parametrize("kind", ["poetry", ["moderation"], {"a": 1}, 3, None])
-    def test_what_is_no_kind_says_nothing(self, kind: JsonValue) -> None:
-        assert kind_from_requests([entry("1", metadata={"kind": kind})]) is None
-
-    def test_tools(self) -> None:
-        tools: list[JsonValue] = [{"type": "function"}]
-        rows = [entry("1", body={"tools": tools}), entry("2", body={"tools": tools})]
-        assert kind_from_requests(rows) == (Kind.TOOL_CALL, "every request has tools")
-        assert kind_from_requests([*rows, entry("3")]) is None
-
-    def test_requests_that_the_log_cut_do_not_tell(self) -> None:
-        tools = entry("1", body={"tools": [{"type": "function"}]})
-        cut = replace(entry("2"), unreplayable="the log cut its text")
-        assert kind_from_requests([tools, cut]) == (Kind.TOOL_CALL, "every request has tools")
-        assert kind_from_requests([cut]) is None
-
-    @pytest.mark.parametrize("form", ["json_schema", "json_object"])
-    def test_json(self, form: str) -> None:
-        rows = [entry("1", body={"response_format": {"type": form}})]
-        assert kind_from_requests(rows) == (Kind.STRUCTURED, "every request asks for JSON")
-
-    def test_nothing(self) -> None:
-        assert kind_from_requests([]) is None
-
-
-class TestKindFromAnswers:
-    def test_few_short_answers_are_labels(self) -> None:
-        rows = [entry(str(i), answer=("spam ", "ham")[i % 2]) for i in range(4)]
-        assert kind_from_answers(rows) == (
-            Kind.CLASSIFICATION,
-            "2 short answers repeat over 4 rows",
-        )
-
-    @pytest.mark.parametrize(
-        "answers",
-        [[], ["a"], ["a", "b", "c"], ["x" * 61] * 4, [None, None]],
-    )
-    def test_all_else_is_free_text(self, answers: list[str | None]) -> None:
-        rows = [entry(str(i), answer=answer) for i, answer in enumerate(answers)]
-        assert kind_from_answers(rows) == (Kind.GENERATION, "answers are free text")
-
-    def test_answers_that_did_not_end_say_nothing(self) -> None:
-        cut = Response(text="spam", finish=Finish.LENGTH)
-        assert kind_from_answers([entry(str(i), answer=cut) for i in range(4)])[0] is (
-            Kind.GENERATION
-        )
-
-
 def test_system_prompt_joins_system_and_developer() -> None:
     body: dict[str, JsonValue] = {
         "messages": [
@@ -226,8 +238,3 @@ def test_system_prompt_joins_system_and_developer() -> None:
 )
 def test_content_text(content: JsonValue, text: str) -> None:
     assert content_text(content) == text
-
-
-def test_free_text() -> None:
-    assert is_free_text(Kind.SUPPORT_REPLY)
-    assert not is_free_text(Kind.CLASSIFICATION)

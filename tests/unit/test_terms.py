@@ -26,6 +26,7 @@ from parity_eval.study import (
     BaselineSpec,
     JudgeSpec,
     LabelSpec,
+    PrivacySpec,
     RunSpec,
     Study,
     TaskSpec,
@@ -69,6 +70,27 @@ class TestStudyHash:
     )
     def test_terms_count(self, changed: Study) -> None:
         assert study_hash(changed, PRINT, ()) != study_hash(STUDY, PRINT, ())
+
+    def test_what_could_not_be_said_before_and_is_not_said_changes_nothing(self) -> None:
+        # The digest that the version before privacy, weights and selections gave.
+        known = "10da84946d4d10cba20f7645dadfbbcf3dcc9f85d64d01e6bd4b4f717a61c5de"
+        assert study_hash(STUDY, PRINT, ()) == known
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            replace(STUDY, privacy=PrivacySpec(secrets="keep")),
+            replace(STUDY, privacy=PrivacySpec(personal="mask")),
+            replace(STUDY, privacy=PrivacySpec(personal="mask", kinds=("email",))),
+            replace(STUDY, log=replace(STUDY.log, since="2026-03-01T00:00:00Z")),
+            replace(STUDY, log=replace(STUDY.log, until="2026-03-01T00:00:00Z")),
+            replace(STUDY, log=replace(STUDY.log, where={"tag": "x"})),
+            replace(STUDY, test=TestSpec(weight="traffic")),
+        ],
+    )
+    def test_what_is_hidden_and_chosen_counts(self, changed: Study) -> None:
+        hashes = {study_hash(one, PRINT, ()) for one in (STUDY, changed)}
+        assert len(hashes) == 2
 
     def test_the_log_counts(self) -> None:
         assert study_hash(STUDY, "cd" * 32, ()) != study_hash(STUDY, PRINT, ())

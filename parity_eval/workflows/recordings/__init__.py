@@ -1,21 +1,25 @@
 """A run to recordings: what everybody answered, and a study that replays it without a network."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from parity_eval import codec
+from parity_eval import codec, prompt_log
 from parity_eval.config import build
 from parity_eval.config.written import as_config, as_text
 from parity_eval.design import TaskDesign
 from parity_eval.errors import InputError, UsageError
 from parity_eval.lines import expand, read_lines
-from parity_eval.records import ModelName, ModelSpec, Request, RequestId, Response
+from parity_eval.places import find
+from parity_eval.privacy import Masker
+from parity_eval.records import ModelName, ModelSpec, Request, RequestId, Response, Row
 from parity_eval.replay import call_key
+from parity_eval.rows import read_rows
 from parity_eval.store import Register, read_journal, write_atomically
 from parity_eval.study import Study
 from parity_eval.terms import identities
@@ -165,6 +169,9 @@ def _config(
     by_model = {(tape.spec.name, tape.sample): tape.name for tape in tapes}
     if with_log:
         config["log"]["path"] = "log.jsonl.gz"
+        # What was hidden is not there any more; nobody needs the key.
+        for name in ("personal", "kinds", "detector"):
+            config.get("privacy", {}).pop(name, None)
     config["candidates"] = [
         _taped(part, by_model[ModelName(part["name"]), 0]) for part in config["candidates"]
     ]
@@ -222,8 +229,28 @@ def _copies(
     if study.judge is not None and study.judge.labels is not None:
         found["labels/judge.jsonl.gz"] = _lines(study.judge.labels.path)
     if with_log:
-        found["log.jsonl.gz"] = _lines(study.log.path)
-    return found
+        found["log.jsonl.gz"] = _log(study.log.paths)
+    masker = prompt_log.masker(study)
+    if masker.is_idle:
+        return found
+    return {name: map(partial(_masked, masker), lines) for name, lines in found.items()}
+
+
+def _masked(masker: Masker, line: bytes) -> bytes:
+    """Return a line without what the run has hidden; most stay as they are."""
+    try:
+        row = codec.parse(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return masker.text(line.decode(errors="replace")).encode()  # whoever reads it rejects it
+    masked = masker.row(row)
+    return line if masked == row else codec.encode(masked)
+
+
+def _log(names: Sequence[str]) -> Iterator[bytes]:
+    """Yield the rows of a log as lines, whatever kept them."""
+    for row in read_rows(find(names).files):
+        if isinstance(row, Row):
+            yield codec.encode(row.value)
 
 
 def _lines(pattern: str) -> Iterator[bytes]:
@@ -313,7 +340,7 @@ def _earlier(folder: Path, prepared: "Prepared") -> dict[str, list[str]]:
 
 def _notes(prepared: "Prepared", judge: str | None, *, with_log: bool) -> Iterator[str]:
     if not with_log:
-        yield f"the log stays where it is: {prepared.study.log.path} (--with-log copies it)"
+        yield f"the log stays where it is: {prepared.study.log.shown} (--with-log copies it)"
     why = why_live(prepared)
     if prepared.study.judge is not None and judge is None:
         yield f"the judge is asked anew: {why}"

@@ -4,15 +4,18 @@ from typing import Any
 import pytest
 from makers import write_lines
 
-from parity_eval.readers.canonical import Canonical, utc_time
-from parity_eval.records import Finish, JsonValue, LogEntry, Reject
+from parity_eval.logged.times import utc_time
+from parity_eval.readers.canonical import Canonical
+from parity_eval.records import Finish, JsonValue, LogEntry, Reject, Skipped
+from parity_eval.rows import read_rows
 
 ASKED = {"model": "big", "messages": [{"role": "user", "content": "hi"}]}
 GIVEN = {"choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}]}
 
 
-def read(tmp_path: Path, *rows: object) -> list[LogEntry | Reject]:
-    return list(Canonical().read(write_lines(tmp_path / "log.jsonl", rows)))
+def read(tmp_path: Path, *rows: object) -> list[LogEntry | Skipped | Reject]:
+    path = write_lines(tmp_path / "log.jsonl", rows)
+    return list(Canonical().read(read_rows([path])))
 
 
 def entry(tmp_path: Path, row: dict[str, Any]) -> LogEntry:
@@ -82,7 +85,8 @@ def test_an_answer_that_is_no_chat_completion_is_kept_as_invalid(tmp_path: Path)
         (b"{\xff}", "not JSON: "),
         ("[" * 5000 + "]" * 5000, "not JSON: "),
         ('{"id": NaN}', "not JSON: "),
-        ("[1]", "a JSON object was expected, not a list"),
+        ("[[1]]", "a JSON object was expected, not a list"),
+        ("[1]", "a JSON object was expected, not a number"),
         ("null", "a JSON object was expected, not null"),
         ('"x"', "a JSON object was expected, not a text"),
         ("{}", "no object `request`; the line has: nothing"),
@@ -110,6 +114,21 @@ def test_what_cannot_be_used_says_why(tmp_path: Path, row: object, words: str) -
     assert reason(tmp_path, row).startswith(words)
 
 
+@pytest.mark.parametrize(
+    ("row", "score"),
+    [
+        ({"id": 1, "request": ASKED}, 1.0),
+        ({"id": 1, "request": "[REDACTED]"}, 1.0),
+        ({"id": 1, "request": {"input": "hi"}}, 0.5),
+        ({"request": ASKED}, 1 / 3),
+        ({}, 0.0),
+        ([], 0.0),
+    ],
+)
+def test_how_well_a_row_fits(row: Any, score: float) -> None:  # noqa: ANN401
+    assert Canonical().fit(row).score == score
+
+
 def test_a_damaged_line_does_not_stop_the_others(tmp_path: Path) -> None:
     good = {"id": "1", "request": ASKED}
     found = read(tmp_path, good, "{", {**good, "id": "2"})
@@ -131,6 +150,9 @@ def test_a_damaged_line_does_not_stop_the_others(tmp_path: Path) -> None:
         ("1772357400", "2026-03-01T09:30:00Z"),
         (1772357400123, "2026-03-01T09:30:00Z"),
         (1772357400123456789, "2026-03-01T09:30:00Z"),
+        (1e300, None),
+        (float("inf"), None),
+        ("9" * 400, None),
         ("yesterday", None),
         ("9999-12-31T23:59:59-12:00", None),
         ("", None),
@@ -169,7 +191,7 @@ def test_a_request_that_it_holds_is_whole(tmp_path: Path) -> None:
 
 
 def test_a_text_that_is_no_request_is_no_line_of_this_format(tmp_path: Path) -> None:
-    assert reason(tmp_path, {"id": "1", "request": "hi"}).startswith("no object `request`")
+    assert reason(tmp_path, {"id": "1", "request": "hi"}).startswith("`request` must be an object")
 
 
 def test_a_call_of_tools_without_tools_was_not_logged_whole(tmp_path: Path) -> None:
