@@ -38,6 +38,8 @@ _FIRST_LIMITED: Final = 4
 _LEAST_OUTPUT_TOKENS = 256
 _ENOUGH_ANSWERS = 100
 _QUANTILE = 0.999
+_MOST_TOKENS = 1_000_000
+"""More than any model reads and writes in one call."""
 _BYTES_PER_TOKEN = 4
 _ANSWERS_LIKE_THE_LOG = frozenset({Purpose.BASELINE, Purpose.NOISE_FLOOR, Purpose.CANDIDATE})
 
@@ -129,18 +131,22 @@ class Books:
             whole = self.max_usd
         return self.spent(task) > cap * _ROUNDING or self.spent() > whole * _ROUNDING
 
-    def untried(self, call: Call, *, is_unlimited: bool) -> Shortage | None:
+    def untried(self, call: Call, worst_usd: float, *, is_unlimited: bool) -> Shortage | None:
         """Return why a call has to wait for others of its kind; None: it need not.
 
         As long as few answers have kept to their bounds few calls may be out that could break them.
         Of those that nothing limits fewer are out than half as many as have been answered, so that
-        of an excess as rare as not to have been seen about one call is to be expected.
+        of an excess as rare as not to have been seen about one call is to be expected. Limits
+        that nothing could reach which the calls on their way may cost hold nobody up.
 
         Args:
             call: The call.
+            worst_usd: More than it can cost, whatever the endpoint does.
             is_unlimited: Whether nobody can say how long its answer may be.
         """
-        if self.max_usd is None and call.task not in self.task_max_usd:
+        worst = (self._out.total() + 1) * worst_usd
+        caps = ((None, self.max_usd), (call.task, self.task_max_usd.get(call.task)))
+        if all(cap is None or self.spent(task) + worst <= cap for task, cap in caps):
             return None
         account = account_of(call)
         kept = self._accounts.get(account)
@@ -363,6 +369,14 @@ def paid_price(call: Call) -> Price | None:
     if "service_tier" not in call.request.body and "service_tier" not in call.spec.params:
         return price
     return _in_service(price, request_body(call.request.body, call.spec))
+
+
+def worst_usd(call: Call, bound: Bound) -> float:
+    """Return more dollars than a call can cost, also if its endpoint breaks its bound."""
+    price = paid_price(call)
+    if price is None:
+        return bound.usd
+    return bound.usd + max(price.input, price.output) * _MOST_TOKENS / 1e6
 
 
 def why_so_much(call: Call, bound: Bound, stretch: float) -> str:

@@ -16,7 +16,7 @@ from parity_eval.study import RateLimit
 WINDOW_S = 60.0
 """What limits per minute are counted over."""
 
-_START = 16
+_START = 32
 _GROWTH = 2.0
 _CAREFUL_GROWTH = 0.5
 _SHRINK = 0.5

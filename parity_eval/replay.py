@@ -21,6 +21,7 @@ from parity_eval.books import (
     paid_price,
     tokens_estimate,
     why_so_much,
+    worst_usd,
 )
 from parity_eval.cache import AnswerCache, Cached, content_key
 from parity_eval.errors import ConfigError
@@ -47,6 +48,9 @@ from parity_eval.study import RateLimit
 from parity_eval.summary import LedgerLine
 
 _REFUSALS_PER_ATTEMPT = 5
+_TURNS = 2
+"""Turns of the event loop in which the next call goes out, once an answer is booked and before
+anybody looks at it."""
 
 
 def _ignore(text: str) -> None:
@@ -285,7 +289,10 @@ class Replay:
         answer = await self._try(provider, tries)
         if answer is tries.last:
             self._judge_health(call.spec.name, answer)
-        return self._close(tries, answer)
+        answer = self._close(tries, answer)
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        return answer
 
     def _is_sent(self, call: Call) -> bool:
         """Whether a call is in a batch that was sent and is not collected."""
@@ -393,7 +400,7 @@ class Replay:
         short = self._books.shortage(call, bound.usd * self._books.stretch(account_of(call)))
         if short is not None or call.spec.name in self._holders:  # a batch is one whole
             return short
-        return self._books.untried(call, is_unlimited=bound.is_unlimited)
+        return self._books.untried(call, worst_usd(call, bound), is_unlimited=bound.is_unlimited)
 
     def _charge(self, call: Call, usd: float | None) -> float:
         """Take back what is reserved for a try that cost something; return what is to be booked.

@@ -21,7 +21,7 @@ async def certify(
     Args:
         evaluation: Gets observations.
         certifier: Says which ones are needed.
-        concurrency: Observations on their way at the same time.
+        concurrency: Calls that can be on their way at the same time.
         batch_size: Observations that one round of an arm should bring at least, where answers come
             in batches: each takes long, however small it is.
         should_stop: Asked before each; True ends the run once what is on its way has arrived.
@@ -54,8 +54,11 @@ async def certify(
             busy -= 1
             wake.set()
 
-    await asyncio.gather(
-        *(work() for _ in range(max(concurrency, batch_size * len(certifier.arms))))
-    )
+    await asyncio.gather(*(work() for _ in range(_n_workers(concurrency, batch_size, certifier))))
     if errors:
         raise errors[0]
+
+
+def _n_workers(concurrency: int, batch_size: int, certifier: Certifier) -> int:
+    # A few more than can be on their way wait to take the place of each that comes back.
+    return max(concurrency + concurrency // 4, batch_size * len(certifier.arms))

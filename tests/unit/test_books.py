@@ -272,12 +272,12 @@ def test_an_answer_from_the_cache_says_nothing_about_a_try_that_was_killed() -> 
 def test_few_calls_are_out_that_could_break_their_bounds(
     *, is_unlimited: bool, most: tuple[int, ...]
 ) -> None:
-    books = Books(max_usd=1e9)
+    books = Books(max_usd=0.9)
     answer = Response(text="", usage=Usage(input_tokens=1, output_tokens=1))
 
     def n_out() -> int:
         n = 0
-        while books.untried(call(), is_unlimited=is_unlimited) is None:
+        while books.untried(call(), 1.0, is_unlimited=is_unlimited) is None:
             books.reserve(f"{n}", account_of(call()), 1.0)
             n += 1
         for i in range(n):
@@ -290,11 +290,21 @@ def test_few_calls_are_out_that_could_break_their_bounds(
             books.enter(account_of(call()), answer, usd=1.0, is_paid=True)
         found.append(n_out())
     assert tuple(found) == most
-    assert books.untried(call(task=REPLIES), is_unlimited=True) is None
+    assert books.untried(call(task=REPLIES), 1.0, is_unlimited=True) is None
+
+
+def test_where_the_limit_is_far_away_nobody_waits() -> None:
+    books = Books(max_usd=1000.0, task_max_usd={TRIAGE: 505.0})
+    for n in range(5):
+        assert books.untried(call(), 100.0, is_unlimited=True) is None
+        books.reserve(f"{n}", account_of(call()), 1.0)
+    # Six calls at their worst would go past the limit of the task, beside what is reserved.
+    assert books.untried(call(), 100.0, is_unlimited=True) is not None
+    assert books.untried(call(task=REPLIES), 100.0, is_unlimited=True) is None
 
 
 def test_without_a_limit_no_call_waits_for_others() -> None:
     books = Books()
     for n in range(100):
         books.reserve(f"{n}", account_of(call()), 1.0)
-    assert books.untried(call(), is_unlimited=True) is None
+    assert books.untried(call(), 1.0, is_unlimited=True) is None

@@ -260,7 +260,7 @@ class TestFailures:
 
 def test_a_start_is_gradual() -> None:
     calls = gate(ceiling=64)
-    send(calls, 15)
+    send(calls, 31)
     assert calls.wait_s(0.0) == 0.0
     calls.send()
     assert calls.wait_s(0.0) == math.inf
