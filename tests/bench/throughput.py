@@ -15,7 +15,7 @@ from bench.measure import CONCURRENCY, Ran, met
 N_PROMPTS = 2_000
 N_MODELS = 2
 N_STARTS = 15
-N_LITELLM = 500
+N_LITELLM = N_PROMPTS
 N_TURNS = 2
 LATENCIES = (0.0, 0.05, 0.2)
 MOST_WALL_S = {0.0: 6, 0.05: 8, 0.2: 16}
