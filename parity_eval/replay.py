@@ -366,7 +366,12 @@ class Replay:
                 return None
             tokens = tokens_estimate(call) if self._limiter.counts_tokens(model) else 0.0
             entered = await self._limiter.enter(model, tokens, tries.order)
-            if isinstance(entered, Missing) or not self._books.is_overdrawn(call.task):
+            if isinstance(entered, Missing):
+                return entered
+            if (why := self._limiter.why_shut(model)) is not None:  # since it was let through
+                self._limiter.leave(entered, None)
+                return why
+            if not self._books.is_overdrawn(call.task):
                 return entered
             # Meanwhile another call has cost more than its bound: this one has to wait again.
             self._limiter.leave(entered, None)
